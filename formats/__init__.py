@@ -1,0 +1,1 @@
+"""Files and bytes: the container, WFDB records, arrays. No signal processing."""

@@ -1,0 +1,1 @@
+"""Models shipped with the package: list and load."""

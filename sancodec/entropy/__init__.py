@@ -1,0 +1,1 @@
+"""Entropy coding in integer arithmetic: binary models, rANS, tables."""

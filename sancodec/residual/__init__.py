@@ -1,0 +1,1 @@
+"""What the SAN layer leaves of a chunk, coded."""

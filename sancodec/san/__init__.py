@@ -1,0 +1,1 @@
+"""Sparsely Activated Networks: kernels, activations, analysis and synthesis."""

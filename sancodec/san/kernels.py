@@ -1,0 +1,77 @@
+"""The kernels of a SAN, as integers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.errors import ModelError
+
+UNIT = 1 << 14
+"""The kernel value that stands for 1: an activation of amplitude A adds A * kernel / UNIT."""
+
+MAX_KERNELS = 64
+MAX_TAPS = 65_536
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelBank:
+    """Kernels with one common scale.
+
+    Attributes
+    ----------
+    kernels : (n_kernels, n_kernel_leads, n_taps) int16
+        In units of 1 / UNIT. ``n_kernel_leads`` is 1 when all leads share their kernels (models),
+        or the number of leads when each has its own (kernels fitted to a record).
+    centre : int
+        The tap that falls on the position of an activation.
+    fs : float
+        Sampling frequency of the taps, in Hz.
+    """
+
+    kernels: NDArray[np.int16]
+    centre: int
+    fs: float
+    digest: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        kernels = self.kernels
+        if kernels.dtype != np.int16 or kernels.ndim != 3:
+            raise ModelError(
+                "kernels: expected (n_kernels, n_kernel_leads, n_taps) int16, "
+                f"found {kernels.shape} {kernels.dtype}"
+            )
+        if not (1 <= self.n_kernels <= MAX_KERNELS and 1 <= self.n_taps <= MAX_TAPS):
+            raise ModelError(
+                f"kernels: {self.n_kernels} kernels of {self.n_taps} taps, expected at most "
+                f"{MAX_KERNELS} of {MAX_TAPS}"
+            )
+        if not 0 <= self.centre < self.n_taps:
+            raise ModelError(f"kernels: centre {self.centre} is outside of {self.n_taps} taps")
+        if not (np.isfinite(self.fs) and self.fs > 0):
+            raise ModelError(f"kernels: sampling frequency {self.fs} Hz, expected above 0")
+        if int(kernels.min()) == -(1 << 15):
+            raise ModelError("kernels: -32768 has no opposite in int16; use -32767")
+        object.__setattr__(self, "digest", hashlib.sha256(self._canonical()).hexdigest())
+
+    @property
+    def n_kernels(self) -> int:
+        """Number of kernels, q in the paper."""
+        return int(self.kernels.shape[0])
+
+    @property
+    def n_kernel_leads(self) -> int:
+        """Number of leads that have kernels of their own, or 1 when all leads share them."""
+        return int(self.kernels.shape[1])
+
+    @property
+    def n_taps(self) -> int:
+        """Kernel size, m in the paper."""
+        return int(self.kernels.shape[2])
+
+    def _canonical(self) -> bytes:
+        sizes = np.array([*self.kernels.shape, self.centre], "<i8").tobytes()
+        return sizes + np.array([self.fs], "<f8").tobytes() + self.kernels.astype("<i2").tobytes()

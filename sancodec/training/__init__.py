@@ -1,0 +1,1 @@
+"""Training of SAN kernels with PyTorch; the only place that imports torch and onnx."""
