@@ -23,6 +23,15 @@ from sancodec.formats.header import (
 )
 from sancodec.formats.wire import ByteReader, ByteWriter
 
+__all__ = [
+    "ChunkEntry",
+    "ContainerReader",
+    "ContainerWriter",
+    "Header",
+    "Span",
+    "Summary",
+]
+
 # A byte above 127, a CR LF and a lone LF: a transfer in text mode changes at least one of them.
 MAGIC = b"\x89SAN\r\n\x1a\n"
 VERSION = 1
@@ -260,9 +269,9 @@ class ContainerReader:
         n_payload = reader.varint("section length")
         n_bytes = reader.offset + n_payload + _N_CRC
         if n_bytes > stop - offset:
-            raise TruncatedError(
+            raise CorruptError(
                 f"{self._name}: {what}: section of {n_bytes} bytes at offset {offset}, "
-                f"{stop - offset} left"
+                f"{stop - offset} left for it; the file is damaged, copy it again from its origin"
             )
         section = self._read(offset, n_bytes)
         if zlib.crc32(section[:-_N_CRC]) != int.from_bytes(section[-_N_CRC:], "little"):
