@@ -110,7 +110,7 @@ def test_chunk_entries_point_at_their_sections() -> None:
 def test_every_prefix_is_reported_as_truncated() -> None:
     encoded = _write()
     for n_bytes in range(len(encoded)):
-        with pytest.raises(TruncatedError, match="x.san"):
+        with pytest.raises(TruncatedError, match=r"x\.san"):
             _read_everything(encoded[:n_bytes])
     _read_everything(encoded)
 
@@ -121,7 +121,7 @@ def test_every_flipped_bit_is_noticed() -> None:
         for mask in (1, 2, 4, 8, 16, 32, 64, 128, 0x55, 0xFF):
             damaged = bytearray(encoded)
             damaged[offset] ^= mask
-            with pytest.raises(CorruptError, match="x.san"):
+            with pytest.raises(CorruptError, match=r"x\.san"):
                 _read_everything(bytes(damaged))
 
 
@@ -147,7 +147,7 @@ def test_a_damaged_chunk_leaves_the_others_readable() -> None:
     encoded = bytearray(_write())
     encoded[ContainerReader(io.BytesIO(encoded)).chunks[0].offset + 3] ^= 1
     reader = ContainerReader(io.BytesIO(encoded), "x.san")
-    with pytest.raises(ChecksumError, match="x.san: chunk 0"):
+    with pytest.raises(ChecksumError, match=r"x\.san: chunk 0"):
         reader.read_chunk(0)
     assert reader.read_chunk(2) == b"third chunk"
 
@@ -169,7 +169,7 @@ def test_another_kind_of_file_is_told_from_a_damaged_one() -> None:
 def test_a_newer_version_is_unsupported() -> None:
     encoded = bytearray(_write())
     encoded[8] = 2
-    with pytest.raises(UnsupportedError, match="x.san: container version 2"):
+    with pytest.raises(UnsupportedError, match=r"x\.san: container version 2"):
         ContainerReader(io.BytesIO(encoded), "x.san")
 
 
@@ -225,7 +225,7 @@ def test_unknown_ids_are_unsupported(field: str) -> None:
 def test_header_fields_are_checked_when_read() -> None:
     encoded = bytearray(encode_header(HEADER))
     encoded[2:10] = bytes(8)
-    with pytest.raises(CorruptError, match="x.san: header: sampling frequency is 0.0"):
+    with pytest.raises(CorruptError, match=r"x\.san: header: sampling frequency is 0\.0"):
         decode_header(bytes(encoded), "x.san")
     with pytest.raises(CorruptError, match="more than its fields"):
         decode_header(encode_header(HEADER) + b"x", "x.san")

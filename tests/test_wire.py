@@ -65,7 +65,7 @@ def test_a_varint_of_more_than_64_bits_is_refused(encoded: bytes) -> None:
 
 
 def test_a_number_above_its_limit_is_refused_and_named() -> None:
-    with pytest.raises(CorruptError, match="a.san: leads: 300, expected at most 256"):
+    with pytest.raises(CorruptError, match=r"a\.san: leads: 300, expected at most 256"):
         ByteReader(ByteWriter().varint(300).getvalue(), "a.san").varint("leads", 256)
 
 
@@ -81,7 +81,7 @@ def test_every_prefix_is_reported_as_truncated(n_bytes: int) -> None:
 def test_errors_tell_offsets_within_the_file() -> None:
     reader = ByteReader(b"abcd", "x.san", base=100)
     reader.take(3, "head")
-    with pytest.raises(TruncatedError, match="x.san: tail: need 2 bytes at offset 103, 1 left"):
+    with pytest.raises(TruncatedError, match=r"x\.san: tail: need 2 bytes at offset 103, 1 left"):
         reader.take(2, "tail")
 
 
