@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import itertools
 import os
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+
+with warnings.catch_warnings():
+    # wfdb uses what pandas 3 deprecates.
+    warnings.simplefilter("ignore")
+    import wfdb
 
 from sancodec.errors import RecordError
 from sancodec.formats.dat import DatLayout, DatPacker
@@ -17,8 +26,6 @@ FLAC = {508: "PCM_S8", 516: "PCM_16", 524: "PCM_24"}
 
 
 def _read_with_wfdb(header: Path) -> list[np.ndarray]:
-    import wfdb
-
     name = str(header.with_suffix(""))
     try:
         record = wfdb.rdrecord(name, physical=False, smooth_frames=False, ignore_skew=True)
@@ -51,7 +58,7 @@ def _write_header(folder: Path, text: str, n_bytes: int = 3000) -> Path:
 
 def _assert_spans_agree(record: WfdbRecord, whole: list[np.ndarray], n_steps: int = 7) -> None:
     cuts = np.linspace(0, record.n_frames, n_steps).astype(int).tolist()
-    spans = list(zip(cuts[:-1], cuts[1:], strict=True))
+    spans = list(itertools.pairwise(cuts))
     for start, stop in [(0, record.n_frames), *spans, *reversed(spans[::2]), (cuts[1], cuts[1])]:
         found = record.read(start, stop)
         for channel, signal, expected in zip(record.channels, found.signals, whole, strict=True):
@@ -209,9 +216,6 @@ def test_a_flac_file_that_contradicts_its_header_is_refused(tmp_path: Path, chan
 
 
 def test_importing_the_adapter_loads_none_of_the_heavy_libraries() -> None:
-    import subprocess
-    import sys
-
     code = (
         "import sys, sancodec.formats.wfdb, sancodec.formats.arrays, sancodec.formats.container\n"
         "print(sorted(sys.modules.keys() & {'wfdb', 'pandas', 'soundfile', 'numba', 'torch'}))"
@@ -234,8 +238,6 @@ def _real_headers() -> list[Path]:
 @pytest.mark.skipif(not _real_headers(), reason="SANCODEC_DATA is not set: no real records")
 @pytest.mark.parametrize("header", _real_headers(), ids=lambda path: path.stem)
 def test_real_records_are_read_as_wfdb_reads_them(header: Path) -> None:
-    import wfdb
-
     if header.stem == "1003":
         with pytest.raises(RecordError, match=r"1003\.dat: not found"):
             WfdbRecord.open(header)
