@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from sancodec.cli._terminal import printable
 from sancodec.errors import ConfigError
 
 provider_option = click.option(
@@ -22,31 +21,36 @@ decoder_model_option = click.option(
 )
 
 
-class Position(click.ParamType):
-    """A place in a record: "1000" is a sample, "12.5s" is a time in seconds."""
+def parse_position(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[float, bool] | None:
+    """Read a place in a record: "1000" is a sample, "12.5s" is a time in seconds.
 
-    name = "position"
+    Returns
+    -------
+    (float, bool) or None
+        The number, and whether it counts seconds (or else samples); None for no place.
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, bool]:
-        """Give the number, and whether it counts seconds (or else samples)."""
-        if isinstance(value, tuple):
-            return value
-        text = str(value)
-        number, in_seconds = (text[:-1], True) if text.endswith("s") else (text, False)
-        try:
-            position = float(number) if in_seconds else int(number)
-        except ValueError:
-            position = -1
-        # An upper bound as well: it keeps nan and inf out.
-        if not 0 <= position < 2**62:
-            self.fail(
-                f"{printable(text)!r} is neither a number of samples (3600) nor of seconds (10s)",
-                param,
-                ctx,
-            )
-        return position, in_seconds
+    Raises
+    ------
+    click.BadParameter
+        The text is neither.
+    """
+    if text is None:
+        return None
+    number, in_seconds = (text[:-1], True) if text.endswith("s") else (text, False)
+    try:
+        position = float(number) if in_seconds else int(number)
+    except ValueError:
+        position = -1
+    # An upper bound as well: it keeps nan and inf out.
+    if not 0 <= position < 2**62:
+        raise click.BadParameter(
+            f"{text!r} is neither a number of samples (3600) nor of seconds (10s)",
+            context,
+            parameter,
+        )
+    return position, in_seconds
 
 
 def frame_of(position: tuple[float, bool] | None, fs: float) -> int | None:

@@ -7,17 +7,15 @@ from pathlib import Path
 import click
 
 from sancodec.cli._options import (
-    Position,
     decoder_model_option,
     force_option,
     frame_of,
+    parse_position,
     provider_option,
 )
 from sancodec.cli._source import opened, rewound
 from sancodec.cli._terminal import for_each, printable, progress_bar
 from sancodec.files import decode_file, inspect_file
-
-_POSITION = Position()
 
 
 @click.command()
@@ -45,10 +43,13 @@ _POSITION = Position()
     help="WFDB files, or an array (n_samples, n_channels) of int32 in ADC units.",
 )
 @click.option(
-    "--start", type=_POSITION, metavar="N|Ns", help="First sample (3600) or second (10s)."
+    "--start", callback=parse_position, metavar="N|Ns", help="First sample (3600) or second (10s)."
 )
 @click.option(
-    "--stop", type=_POSITION, metavar="N|Ns", help="Sample (7200) or second (20s) to end before."
+    "--stop",
+    callback=parse_position,
+    metavar="N|Ns",
+    help="Sample (7200) or second (20s) to end before.",
 )
 @provider_option
 @decoder_model_option

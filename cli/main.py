@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from sancodec.cli._terminal import complain, exit_code_of
+from sancodec.cli._terminal import complain, exit_code_of, printable
 from sancodec.errors import SancodecError
 
 # Kept here, so that --help imports no verb and with it neither codec nor runtime.
@@ -59,12 +59,14 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     subcommand_metavar="VERB ...",
+    invoke_without_command=True,
     epilog="Exit codes: 0 fine, 1 failed, 2 usage, 3 corrupt or not verified, "
     "4 some of several files failed.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of a failure.")
 @click.version_option(package_name="sancodec", message="%(prog)s %(version)s")
-def cli(verbose: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, verbose: bool) -> None:
     """Compress ECG and other biosignals without loss, with Sparsely Activated Networks.
 
     \b
@@ -72,6 +74,8 @@ def cli(verbose: bool) -> None:
       sancodec encode 100.dat          writes 100.san beside the record
       sancodec decode 100.san -o out   gives back out/100.dat and out/100.hea
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,11 +87,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             standalone_mode=False,
         )
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _complain_of_usage(error)
     except click.Abort:
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _complain_of_usage(error: click.ClickException) -> int:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" (see {context.command_path} --help)" if context else ""
+    click.echo(f"sancodec: error: {printable(error.format_message())}{hint}", err=True)
+    return error.exit_code
 
 
 if __name__ == "__main__":

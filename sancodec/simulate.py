@@ -131,7 +131,7 @@ def rr_process(simulation: Simulation, rng: np.random.Generator) -> NDArray[np.f
     """
     rate = 4.0
     n_steps = max(8, 2 * math.ceil((simulation.duration_seconds + 1) * rate / 2))
-    frequency = np.fft.rfftfreq(n_steps, 1 / rate)
+    frequency = np.fft.rfftfreq(n_steps, 1 / rate).astype(np.float64)
     power = simulation.power_ratio * _band(frequency, simulation.mayer_frequency, simulation)
     power += _band(frequency, simulation.respiration_frequency, simulation)
     phase = rng.uniform(0, 2 * math.pi, frequency.size)
@@ -140,7 +140,10 @@ def rr_process(simulation: Simulation, rng: np.random.Generator) -> NDArray[np.f
     deviation = 60 * simulation.rate_deviation / simulation.mean_rate**2
     process *= deviation / max(process.std(), np.finfo(np.float64).tiny)
     time = np.arange(2 * _n_frames(simulation) + 1) / (2 * simulation.fs)
-    return np.interp(time, np.arange(n_steps) / rate, 60 / simulation.mean_rate + process)
+    intervals: NDArray[np.float64] = np.interp(
+        time, np.arange(n_steps) / rate, 60 / simulation.mean_rate + process
+    )
+    return intervals
 
 
 def _band(
@@ -175,7 +178,8 @@ def _limit_cycle(fs: float, intervals: NDArray[np.float64]) -> NDArray[np.float6
         k4 = _pull(point + step * k3, following)
         point += step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         points.append(point)
-    return np.angle(np.array(points))
+    phases: NDArray[np.float64] = np.angle(np.array(points, np.complex128))
+    return phases
 
 
 def _pull(point: complex, omega: float) -> complex:
@@ -209,7 +213,7 @@ def _integrate_leads(simulation: Simulation, phases: NDArray[np.float64]) -> NDA
     first = h / 6 * (1 - h + h**2 / 2 - h**3 / 4)
     middle = h / 6 * (4 - 2 * h + h**2 / 2)
     gain = first * drive[:-1:2] + middle * drive[1::2] + h / 6 * drive[2::2]
-    z = np.empty_like(gain)
+    z: NDArray[np.float64] = np.empty_like(gain)
     state = np.zeros(gain.shape[1])
     for index, gained in enumerate(gain):
         z[index] = state
