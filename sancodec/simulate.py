@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,3 +220,35 @@ def _integrate_leads(simulation: Simulation, phases: NDArray[np.float64]) -> NDA
         z[index] = state
         state = decay * state + gained
     return z
+
+
+def write_wfdb(recording: Recording, directory: Path) -> list[Path]:
+    """Write a recording of 12 bits at most as WFDB, format 212, through the wfdb package.
+
+    Returns
+    -------
+    list of Path
+        The header and the signal file.
+
+    Raises
+    ------
+    OSError
+        The files cannot be written.
+    """
+    # Imported here: wfdb brings pandas along, and only this writes through it.
+    import wfdb  # noqa: PLC0415
+
+    channels = recording.channels
+    wfdb.wrsamp(
+        recording.name,
+        fs=recording.fs,
+        units=[channel.units for channel in channels],
+        sig_name=[channel.name for channel in channels],
+        d_signal=recording.samples.astype(np.int64),
+        fmt=["212"] * len(channels),
+        adc_gain=[channel.adc_gain for channel in channels],
+        baseline=[channel.baseline for channel in channels],
+        comments=["simulated: McSharry et al., IEEE TBME 50(3):289-294, 2003"],
+        write_dir=str(directory),
+    )
+    return [directory / f"{recording.name}{suffix}" for suffix in (".hea", ".dat")]

@@ -72,7 +72,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 
 def _layer(module: str) -> str:
-    return module.split(".")[0]
+    return module.split(".", maxsplit=1)[0]
 
 
 def test_the_modules_are_found() -> None:

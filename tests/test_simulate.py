@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sancodec.errors import ConfigError
+from sancodec.formats.wfdb import WfdbRecord
 from sancodec.recording import Recording
 from sancodec.simulate import (
     LEADS,
@@ -17,6 +20,7 @@ from sancodec.simulate import (
     Simulation,
     rr_process,
     simulate_record,
+    write_wfdb,
 )
 
 
@@ -100,3 +104,14 @@ def test_fixed_steps_agree_with_the_differential_equations_solved_by_scipy() -> 
 def test_settings_outside_of_the_model_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):
         Simulation(**settings)
+
+
+def test_the_record_written_through_wfdb_reads_back_as_it_was(tmp_path: Path) -> None:
+    record = _simulate(duration_seconds=5.0)
+    header, signals = write_wfdb(record, tmp_path)
+    assert header.is_file()
+    assert signals.stat().st_size == record.n_samples * 3 // 2
+    source = WfdbRecord.open(header)
+    assert source.fs == record.fs
+    assert [channel.name for channel in source.channels] == list(LEADS)
+    assert_array_equal(source.read(0, source.n_frames).samples, record.samples)
