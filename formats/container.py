@@ -1,0 +1,307 @@
+"""Container version 1: one file for a whole record, as SPEC.md has it."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from sancodec.errors import (
+    ChecksumError,
+    ConfigError,
+    CorruptError,
+    TruncatedError,
+    UnsupportedError,
+)
+from sancodec.formats.header import (
+    Header,
+    Summary,
+    decode_header,
+    decode_summary,
+    encode_header,
+    encode_summary,
+)
+from sancodec.formats.wire import ByteReader, ByteWriter
+
+__all__ = [
+    "ChunkEntry",
+    "ContainerReader",
+    "ContainerWriter",
+    "Header",
+    "Span",
+    "Summary",
+]
+
+# A byte above 127, a CR LF and a lone LF: a transfer in text mode changes at least one of them.
+MAGIC = b"\x89SAN\r\n\x1a\n"
+VERSION = 1
+END_MAGIC = b"SAN\x1a"
+
+SECTION_HEADER = 1
+SECTION_CHUNK = 2
+SECTION_RESTORATION = 3
+SECTION_INDEX = 4
+
+_N_START = len(MAGIC) + 1
+_N_FOOTER = 8 + len(END_MAGIC)
+_N_CRC = 4
+_MAX_HEAD = 11
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkEntry:
+    """Where a chunk is: frames ``start`` to ``start + n_frames``, its whole section in the file.
+
+    ``n_bytes`` counts the section with its head and checksum; ``offset`` is that of its head.
+    """
+
+    start: int
+    n_frames: int
+    offset: int
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of bytes of a file, and what it is."""
+
+    offset: int
+    n_bytes: int
+    what: str
+
+
+class ContainerWriter:
+    """Writes a container to a stream from its first byte to its last, without seeking.
+
+    Raises
+    ------
+    RecordError
+        The header holds what no container can.
+    """
+
+    def __init__(self, target: BinaryIO, header: Header) -> None:
+        self._target = target
+        self._header = header
+        self._n_bytes = 0
+        self._chunk_sizes: list[int] = []
+        head = encode_header(header)
+        self._write(MAGIC + bytes([VERSION]))
+        self._write(_encode_section(SECTION_HEADER, head))
+
+    @property
+    def n_bytes(self) -> int:
+        """Number of bytes written so far."""
+        return self._n_bytes
+
+    def add_chunk(self, payload: bytes) -> None:
+        """Write the next chunk; ConfigError when the header has no room for another one."""
+        if len(self._chunk_sizes) == self._header.n_chunks:
+            raise ConfigError(f"{self._header.name}: more than {self._header.n_chunks} chunks")
+        section = _encode_section(SECTION_CHUNK, payload)
+        self._chunk_sizes.append(len(section))
+        self._write(section)
+
+    def finish(self, summary: Summary) -> None:
+        """Write what follows the last chunk; ConfigError when chunks are missing."""
+        if len(self._chunk_sizes) != self._header.n_chunks:
+            raise ConfigError(
+                f"{self._header.name}: {len(self._chunk_sizes)} chunks written, "
+                f"expected {self._header.n_chunks}"
+            )
+        if summary.restoration:
+            self._write(_encode_section(SECTION_RESTORATION, summary.restoration))
+        offset = self._n_bytes
+        index = ByteWriter().raw(encode_summary(summary))
+        for size in self._chunk_sizes:
+            index.varint(size)
+        self._write(_encode_section(SECTION_INDEX, index.getvalue()))
+        self._write(ByteWriter().u64(offset).raw(END_MAGIC).getvalue())
+
+    def _write(self, encoded: bytes) -> None:
+        self._target.write(encoded)
+        self._n_bytes += len(encoded)
+
+
+class ContainerReader:
+    """Reads a container; everything but the chunks is checked when it is opened.
+
+    Parameters
+    ----------
+    source : BinaryIO
+        Seekable; must stay open while chunks are read.
+    name : str
+        Name of the file, for messages.
+
+    Raises
+    ------
+    TruncatedError
+        The file was cut short.
+    ChecksumError
+        A checksum differs from the bytes it stands for.
+    UnsupportedError
+        The file needs a newer version.
+    CorruptError
+        The file is not a container, or its fields contradict one another.
+    """
+
+    def __init__(self, source: BinaryIO, name: str = "<bytes>") -> None:
+        self._source = source
+        self._name = name
+        self._n_bytes = source.seek(0, 2)
+        self._check_start()
+        index_offset = self._read_footer()
+        self._spans = [Span(0, _N_START, "magic and version")]
+        head, n_head = self._read_section(_N_START, index_offset, SECTION_HEADER, "header")
+        self._spans.append(Span(_N_START, n_head, "header"))
+        self.header = decode_header(head, name)
+        self.chunks, self.summary = self._read_index(index_offset)
+
+    def read_chunk(self, i: int) -> bytes:
+        """Give the payload of chunk ``i``, its checksum compared.
+
+        Raises
+        ------
+        ChecksumError
+            The chunk is damaged.
+        """
+        entry = self.chunks[i]
+        stop = entry.offset + entry.n_bytes
+        payload, n_bytes = self._read_section(entry.offset, stop, SECTION_CHUNK, f"chunk {i}")
+        if n_bytes != entry.n_bytes:
+            raise CorruptError(
+                f"{self._name}: chunk {i}: section of {n_bytes} bytes at offset {entry.offset}, "
+                f"the index says {entry.n_bytes}"
+            )
+        return payload
+
+    def account(self) -> list[Span]:
+        """Give what every byte of the file is: spans in order, without gap or overlap."""
+        return list(self._spans)
+
+    def _check_start(self) -> None:
+        start = self._read(0, min(_N_START, self._n_bytes))
+        if not MAGIC.startswith(start[: len(MAGIC)]):
+            raise CorruptError(f"{self._name}: {_say_what_it_is(start)}")
+        if len(start) < _N_START:
+            raise TruncatedError(
+                f"{self._name}: the file ends after {len(start)} bytes, within its magic; "
+                "copy it again from its origin"
+            )
+        if start[-1] != VERSION:
+            raise UnsupportedError(
+                f"{self._name}: container version {start[-1]}, this sancodec reads version "
+                f"{VERSION}; try a newer sancodec"
+            )
+
+    def _read_footer(self) -> int:
+        offset = self._n_bytes - _N_FOOTER
+        footer = self._read(offset, _N_FOOTER) if offset >= _N_START else b""
+        if not footer.endswith(END_MAGIC):
+            raise TruncatedError(
+                f"{self._name}: the file does not end as a .san file does ({self._n_bytes} bytes): "
+                "it was cut short, and the index at its end is lost; copy it again from its origin"
+            )
+        index_offset = int.from_bytes(footer[:8], "little")
+        if not _N_START < index_offset < offset:
+            raise CorruptError(
+                f"{self._name}: footer: index at offset {index_offset}, expected "
+                f"{_N_START + 1} to {offset - 1}"
+            )
+        return index_offset
+
+    def _read_index(self, offset: int) -> tuple[tuple[ChunkEntry, ...], Summary]:
+        """Give the chunks and the summary; completes the account."""
+        end = self._n_bytes - _N_FOOTER
+        payload, n_index = self._read_section(offset, end, SECTION_INDEX, "summary and index")
+        if offset + n_index != end:
+            raise CorruptError(
+                f"{self._name}: {end - offset - n_index} bytes between the index and the footer"
+            )
+        reader = ByteReader(payload, self._name)
+        summary = decode_summary(reader, b"")
+        chunks = self._decode_entries(reader)
+        summary = Summary(**{**vars(summary), "restoration": self._read_restoration(offset)})
+        self._spans.append(Span(offset, n_index, "summary and index"))
+        self._spans.append(Span(end, _N_FOOTER, "footer"))
+        return chunks, summary
+
+    def _decode_entries(self, reader: ByteReader) -> tuple[ChunkEntry, ...]:
+        header = self.header
+        # Every size takes a byte at least: a count that cannot be is refused before the list grows.
+        if header.n_chunks > reader.remaining:
+            raise reader.corrupt(
+                "index", f"{reader.remaining} bytes for the sizes of {header.n_chunks} chunks"
+            )
+        offset = self._spans[-1].offset + self._spans[-1].n_bytes
+        entries = []
+        for i in range(header.n_chunks):
+            n_bytes = reader.varint(f"size of chunk {i}", self._n_bytes)
+            start = i * header.chunk_frames
+            n_frames = min(header.chunk_frames, header.n_frames - start)
+            entry = ChunkEntry(start=start, n_frames=n_frames, offset=offset, n_bytes=n_bytes)
+            entries.append(entry)
+            self._spans.append(Span(offset, n_bytes, f"chunk {i}"))
+            offset += n_bytes
+        reader.expect_end("index")
+        return tuple(entries)
+
+    def _read_restoration(self, index_offset: int) -> bytes:
+        """Give the section between the last chunk and the index, if there is one."""
+        offset = self._spans[-1].offset + self._spans[-1].n_bytes
+        if offset == index_offset:
+            return b""
+        payload, n_bytes = self._read_section(
+            offset, index_offset, SECTION_RESTORATION, "restoration"
+        )
+        if offset + n_bytes != index_offset:
+            raise CorruptError(
+                f"{self._name}: restoration ends at offset {offset + n_bytes}, "
+                f"the index begins at {index_offset}"
+            )
+        self._spans.append(Span(offset, n_bytes, "restoration"))
+        return payload
+
+    def _read_section(self, offset: int, stop: int, kind: int, what: str) -> tuple[bytes, int]:
+        """Give the payload of a section that ends at ``stop`` or before, and its whole size."""
+        head = self._read(offset, max(0, min(_MAX_HEAD, stop - offset)))
+        reader = ByteReader(head, f"{self._name}: {what}", offset)
+        found = reader.u8("section type")
+        n_payload = reader.varint("section length")
+        n_bytes = reader.offset + n_payload + _N_CRC
+        if n_bytes > stop - offset:
+            raise CorruptError(
+                f"{self._name}: {what}: section of {n_bytes} bytes at offset {offset}, "
+                f"{stop - offset} left for it; the file is damaged, copy it again from its origin"
+            )
+        section = self._read(offset, n_bytes)
+        if zlib.crc32(section[:-_N_CRC]) != int.from_bytes(section[-_N_CRC:], "little"):
+            raise ChecksumError(
+                f"{self._name}: {what}: CRC-32 of the {n_bytes} bytes at offset {offset} differs; "
+                "the file is damaged, copy it again from its origin"
+            )
+        if found != kind:
+            raise CorruptError(
+                f"{self._name}: {what}: section type {found} at offset {offset}, expected {kind}"
+            )
+        return section[reader.offset : -_N_CRC], n_bytes
+
+    def _read(self, offset: int, n_bytes: int) -> bytes:
+        self._source.seek(offset)
+        taken = self._source.read(n_bytes)
+        if len(taken) != n_bytes:
+            raise TruncatedError(
+                f"{self._name}: {len(taken)} of {n_bytes} bytes at offset {offset}; "
+                "the file changed while it was read"
+            )
+        return taken
+
+
+def _encode_section(kind: int, payload: bytes) -> bytes:
+    section = ByteWriter().u8(kind).counted(payload).getvalue()
+    return section + zlib.crc32(section).to_bytes(_N_CRC, "little")
+
+
+def _say_what_it_is(start: bytes) -> str:
+    if start[1:4] == MAGIC[1:4]:
+        return "the magic is damaged, as by a transfer in text mode; copy it again as binary"
+    return f"not a .san file (it begins with {start[: len(MAGIC)].hex(' ')})"

@@ -1,0 +1,271 @@
+"""The two tables of a container: what is known before the first chunk, and after the last."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sancodec.errors import RecordError, UnsupportedError
+from sancodec.formats.compressed import compress, decompress
+from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.recording import Channel
+
+FIDELITY_LOSSLESS = 0
+LEVEL_DEFAULT = 1
+
+MAX_FRAMES = 1 << 40
+MAX_CHANNELS = 256
+MAX_FRAME_SAMPLES = 1 << 16
+MAX_CHUNK_SAMPLES = 1 << 26
+MAX_CHUNKS = 1 << 24
+MAX_TEXT_BYTES = 1 << 10
+MAX_TABLE_BYTES = 1 << 20
+MAX_PARAMETER_BYTES = 1 << 16
+MAX_KERNEL_BYTES = 1 << 24
+DIGEST_BYTES = 32
+
+_MAX_ADC_RES = 64
+_MAX_SIGNED = 1 << 62
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """Everything that is known before the first chunk.
+
+    Attributes
+    ----------
+    name : str
+        Name of the record.
+    fs : float
+        Frames per second.
+    channels : tuple of Channel
+    n_frames : int
+        Frames of the whole record.
+    chunk_frames : int
+        Frames in each chunk; the last one may be shorter.
+    fidelity : int
+        FIDELITY_LOSSLESS.
+    level : int
+        LEVEL_DEFAULT.
+    parameters : bytes
+        Parameters of the codec, opaque here.
+    model_digest : bytes
+        SHA-256 of the kernels of a model that has to be found, or nothing.
+    kernels : bytes
+        Embedded kernels, opaque here, or nothing.
+    """
+
+    name: str
+    fs: float
+    channels: tuple[Channel, ...]
+    n_frames: int
+    chunk_frames: int
+    fidelity: int
+    level: int
+    parameters: bytes
+    model_digest: bytes
+    kernels: bytes
+
+    @property
+    def frame_samples(self) -> int:
+        """Number of samples of one frame, over all channels."""
+        return sum(channel.samples_per_frame for channel in self.channels)
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that hold ``n_frames`` frames."""
+        return -(-self.n_frames // self.chunk_frames)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What is known only after the last chunk.
+
+    Attributes
+    ----------
+    sample_hash : bytes
+        SHA-256 over the interleaved samples of all chunks as little-endian int32.
+    n_activations, n_amplitudes : int
+        Positions, and non-zero amplitudes over all leads.
+    san_bytes, residual_bytes : int
+        Bytes of the two layers, summed over the chunks' payloads.
+    san_error, san_reference : int
+        Sums of |x - mean - r| and |x - mean|, for the normalized loss.
+    restoration : bytes
+        How to give back the original files (formats/restoration.py), or nothing.
+    """
+
+    sample_hash: bytes
+    n_activations: int
+    n_amplitudes: int
+    san_bytes: int
+    residual_bytes: int
+    san_error: int
+    san_reference: int
+    restoration: bytes
+
+
+def encode_header(header: Header) -> bytes:
+    """Give the payload of the header section.
+
+    Raises
+    ------
+    UnsupportedError
+        The fidelity or the level has no id in this version.
+    RecordError
+        A field is outside of what the container can hold.
+    """
+    _known(header.fidelity, FIDELITY_LOSSLESS, f"{header.name}: fidelity")
+    _known(header.level, LEVEL_DEFAULT, f"{header.name}: level")
+    problem = _find_problem(header)
+    if problem:
+        raise RecordError(f"{header.name}: {problem}")
+    writer = ByteWriter().varint(header.n_frames).varint(header.chunk_frames).f64(header.fs)
+    writer.varint(header.fidelity).varint(header.level)
+    writer.counted(compress(_encode_channels(header)))
+    writer.counted(header.parameters).counted(header.model_digest).counted(header.kernels)
+    return writer.getvalue()
+
+
+def decode_header(payload: bytes | memoryview, name: str) -> Header:
+    """Give the header that ``encode_header`` wrote; ``name`` is that of the file, for messages.
+
+    Raises
+    ------
+    UnsupportedError
+        The fidelity or the level is not known to this version.
+    CorruptError
+        A field is missing or outside of its limits.
+    """
+    reader = ByteReader(payload, name)
+    n_frames = reader.varint("number of frames", MAX_FRAMES)
+    chunk_frames = reader.varint("frames in a chunk", MAX_FRAMES)
+    fs = reader.f64("sampling frequency")
+    fidelity = _known(reader.varint("fidelity"), FIDELITY_LOSSLESS, f"{name}: fidelity")
+    level = _known(reader.varint("level"), LEVEL_DEFAULT, f"{name}: level")
+    stored = reader.counted("name and channels", MAX_TABLE_BYTES)
+    table = decompress(stored, MAX_TABLE_BYTES, f"{name}: name and channels")
+    record_name, channels = _decode_channels(table, name)
+    header = Header(
+        name=record_name,
+        fs=fs,
+        channels=channels,
+        n_frames=n_frames,
+        chunk_frames=chunk_frames,
+        fidelity=fidelity,
+        level=level,
+        parameters=reader.counted("codec parameters", MAX_PARAMETER_BYTES),
+        model_digest=reader.counted("model digest", DIGEST_BYTES),
+        kernels=reader.counted("kernels", MAX_KERNEL_BYTES),
+    )
+    reader.expect_end("header")
+    problem = _find_problem(header)
+    if problem:
+        raise reader.corrupt("header", problem)
+    return header
+
+
+def encode_summary(summary: Summary) -> bytes:
+    """Give the fields of a summary but for the restoration, which has its own section."""
+    assert len(summary.sample_hash) == DIGEST_BYTES
+    writer = ByteWriter().raw(summary.sample_hash)
+    writer.varint(summary.n_activations).varint(summary.n_amplitudes)
+    writer.varint(summary.san_bytes).varint(summary.residual_bytes)
+    writer.varint(summary.san_error).varint(summary.san_reference)
+    return writer.getvalue()
+
+
+def decode_summary(reader: ByteReader, restoration: bytes) -> Summary:
+    """Take the fields that ``encode_summary`` wrote and give the summary."""
+    return Summary(
+        sample_hash=bytes(reader.take(DIGEST_BYTES, "sample hash")),
+        n_activations=reader.varint("number of activations"),
+        n_amplitudes=reader.varint("number of amplitudes"),
+        san_bytes=reader.varint("bytes of the SAN layer"),
+        residual_bytes=reader.varint("bytes of the residual layer"),
+        san_error=reader.varint("sum of errors of the SAN layer"),
+        san_reference=reader.varint("sum of magnitudes"),
+        restoration=restoration,
+    )
+
+
+def _encode_channels(header: Header) -> bytes:
+    writer = ByteWriter().text(header.name).varint(len(header.channels))
+    for channel in header.channels:
+        writer.text(channel.name).text(channel.units).f64(channel.adc_gain)
+        writer.zigzag(channel.baseline).varint(channel.adc_res).zigzag(channel.adc_zero)
+        writer.varint(channel.samples_per_frame)
+    return writer.getvalue()
+
+
+def _decode_channels(table: bytes, name: str) -> tuple[str, tuple[Channel, ...]]:
+    reader = ByteReader(table, name)
+    record_name = reader.text("record name", MAX_TEXT_BYTES)
+    n_channels = reader.varint("number of channels", MAX_CHANNELS)
+    channels = tuple(_decode_channel(reader, f"channel {i}") for i in range(n_channels))
+    reader.expect_end("name and channels")
+    return record_name, channels
+
+
+def _decode_channel(reader: ByteReader, field: str) -> Channel:
+    return Channel(
+        name=reader.text(f"{field}, name", MAX_TEXT_BYTES),
+        units=reader.text(f"{field}, units", MAX_TEXT_BYTES),
+        adc_gain=reader.f64(f"{field}, ADC gain"),
+        baseline=reader.zigzag(f"{field}, baseline"),
+        adc_res=reader.varint(f"{field}, ADC resolution", _MAX_ADC_RES),
+        adc_zero=reader.zigzag(f"{field}, ADC zero"),
+        samples_per_frame=reader.varint(f"{field}, samples per frame", MAX_FRAME_SAMPLES),
+    )
+
+
+def _known(number: int, known: int, field: str) -> int:
+    if number != known:
+        raise UnsupportedError(
+            f"{field} {number} is not known to this version (it knows {known}); "
+            "try a newer sancodec"
+        )
+    return number
+
+
+def _find_problem(header: Header) -> str:
+    """Say what no container can hold, or nothing; encoder and decoder ask the same."""
+    for field, found, low, high in (
+        ("number of channels", len(header.channels), 1, MAX_CHANNELS),
+        ("number of frames", header.n_frames, 0, MAX_FRAMES),
+        ("frames in a chunk", header.chunk_frames, 1, MAX_FRAMES),
+        ("samples of a frame", header.frame_samples, 1, MAX_FRAME_SAMPLES),
+        ("number of chunks", header.n_chunks if header.chunk_frames else 0, 0, MAX_CHUNKS),
+        ("samples of a chunk", _chunk_samples(header), 0, MAX_CHUNK_SAMPLES),
+        ("bytes of the record name", len(header.name.encode("utf-8")), 0, MAX_TEXT_BYTES),
+        ("bytes of codec parameters", len(header.parameters), 0, MAX_PARAMETER_BYTES),
+        ("bytes of kernels", len(header.kernels), 0, MAX_KERNEL_BYTES),
+    ):
+        if not low <= found <= high:
+            return f"{field} is {found}, expected {low} to {high}"
+    if len(header.model_digest) not in (0, DIGEST_BYTES):
+        return f"model digest of {len(header.model_digest)} bytes, expected 0 or {DIGEST_BYTES}"
+    if not (math.isfinite(header.fs) and header.fs > 0):
+        return f"sampling frequency is {header.fs} Hz, expected a number above 0"
+    problems = (_find_channel_problem(i, channel) for i, channel in enumerate(header.channels))
+    return next(filter(None, problems), "")
+
+
+def _chunk_samples(header: Header) -> int:
+    return min(header.n_frames, header.chunk_frames) * header.frame_samples
+
+
+def _find_channel_problem(i: int, channel: Channel) -> str:
+    for field, found, low, high in (
+        ("samples per frame", channel.samples_per_frame, 1, MAX_FRAME_SAMPLES),
+        ("ADC resolution", channel.adc_res, 0, _MAX_ADC_RES),
+        ("baseline", channel.baseline, -_MAX_SIGNED, _MAX_SIGNED),
+        ("ADC zero", channel.adc_zero, -_MAX_SIGNED, _MAX_SIGNED),
+        ("bytes of the name", len(channel.name.encode("utf-8")), 0, MAX_TEXT_BYTES),
+        ("bytes of the units", len(channel.units.encode("utf-8")), 0, MAX_TEXT_BYTES),
+    ):
+        if not low <= found <= high:
+            return f"channel {i}: {field} is {found}, expected {low} to {high}"
+    if not math.isfinite(channel.adc_gain) or channel.adc_gain == 0:
+        return f"channel {i}: ADC gain is {channel.adc_gain}, expected a number other than 0"
+    return ""

@@ -1,0 +1,303 @@
+"""Original files given back byte for byte: what is kept while encoding, and how it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import zstandard
+
+from sancodec.errors import ChecksumError, CorruptError, RecordError
+from sancodec.formats.compressed import MAX_WINDOW
+from sancodec.formats.dat import DatPacker
+from sancodec.formats.dat_formats import Octets, Samples
+from sancodec.formats.originals import (
+    NOT_SIGNALS,
+    Correction,
+    OriginalFile,
+    describe,
+    encode_originals,
+    make_layout,
+)
+from sancodec.formats.output import PendingFiles
+from sancodec.recording import Recording
+
+__all__ = ["Restorer", "SourceFile", "describe", "restore"]
+
+_MAX_INLINE_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 20
+_LEVEL = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """An original file on disk, as an encoder sees it; fields as of OriginalFile."""
+
+    path: Path
+    format: int = NOT_SIGNALS
+    samples_per_frame: tuple[int, ...] = ()
+    initial: tuple[int, ...] = ()
+    byte_offset: int = 0
+
+
+class Restorer:
+    """Collects what is needed to give back the files of a record while it is encoded.
+
+    Parameters
+    ----------
+    files : sequence of SourceFile
+        Signal files in the order of the channels that they hold.
+    """
+
+    def __init__(self, files: Sequence[SourceFile]) -> None:
+        self._scans: list[_Scan] = []
+        first = 0
+        for file in files:
+            stop = first + len(file.samples_per_frame)
+            self._scans.append(_Scan(file, slice(first, stop)))
+            first = stop
+
+    def feed(self, span: Recording) -> None:
+        """Compare the next span of the record with its files.
+
+        Raises
+        ------
+        RecordError
+            A file cannot be read any more.
+        """
+        for scan in self._scans:
+            scan.feed(span)
+
+    def finish(self) -> bytes:
+        """Give the restoration, after the last span."""
+        return encode_originals([scan.finish() for scan in self._scans])
+
+
+def restore(
+    restoration: bytes,
+    spans: Iterable[Recording],
+    directory: Path,
+    *,
+    force: bool,
+    name: str = "",
+) -> list[Path]:
+    """Write the original files of a record and give their paths.
+
+    Parameters
+    ----------
+    restoration : bytes
+        What ``Restorer.finish`` gave.
+    spans : iterable of Recording
+        The whole record, span after span, in order.
+    directory : Path
+        Where the files go; made when it is missing.
+    force : bool
+        Whether existing files are overwritten.
+    name : str
+        Name of the .san file, for messages.
+
+    Raises
+    ------
+    OutputError
+        A file exists already, or cannot be written; found before the first span is asked for.
+    ChecksumError
+        A file differs from its original; nothing is left behind.
+    CorruptError
+        The restoration contradicts itself or the samples.
+    """
+    files = describe(restoration, name).files
+    with PendingFiles([directory / file.name for file in files], force=force) as pending:
+        builds = [
+            _Build(file, target, name) for file, target in zip(files, pending.files, strict=True)
+        ]
+        for span in spans:
+            _feed(builds, span, name)
+        for build in builds:
+            build.finish()
+        return pending.commit()
+
+
+def _feed(builds: Sequence[_Build], span: Recording, name: str) -> None:
+    expected = tuple(n for build in builds for n in build.original.samples_per_frame)
+    found = tuple(channel.samples_per_frame for channel in span.channels)
+    if found != expected:
+        raise CorruptError(
+            f"{name}: restoration: files of {len(expected)} channels with {sum(expected)} samples "
+            f"a frame, the record has {len(found)} with {sum(found)}"
+        )
+    first = 0
+    for build in builds:
+        stop = first + len(build.original.samples_per_frame)
+        build.feed(span.signals[first:stop])
+        first = stop
+
+
+class _Scan:
+    """One pass over an original file: its hash, and how it differs from its prediction."""
+
+    def __init__(self, source: SourceFile, channels: slice) -> None:
+        self._source = source
+        self._channels = channels
+        layout = make_layout(source.format, source.samples_per_frame, source.initial)
+        self._packer = DatPacker(layout) if layout else None
+        self._hash = hashlib.sha256()
+        self._position = 0
+        self._collector = _Collector()
+
+    def feed(self, span: Recording) -> None:
+        if self._packer is None:
+            return
+        if self._position < self._source.byte_offset:
+            self._compare(np.zeros(self._source.byte_offset, np.uint8), solid=False)
+        self._compare(self._packer.feed(span.signals[self._channels]), solid=False)
+
+    def finish(self) -> OriginalFile:
+        if self._packer is not None:
+            self._compare(self._packer.finish(), solid=False)
+        # What no sample predicts is kept with its zeros, so that the file's length needs no trust.
+        while self._compare(np.zeros(_PIECE_BYTES, np.uint8), solid=True):
+            pass
+        return OriginalFile(
+            name=self._source.path.name,
+            n_bytes=self._position,
+            sha256=self._hash.digest(),
+            format=self._source.format,
+            samples_per_frame=self._source.samples_per_frame,
+            initial=self._source.initial if self._source.format == 8 else (),
+            byte_offset=self._source.byte_offset if self._packer else 0,
+            correction=self._collector.finish(),
+        )
+
+    def _compare(self, predicted: Octets, *, solid: bool) -> int:
+        """Take as many bytes of the file as were predicted, or all that are left."""
+        try:
+            with self._source.path.open("rb") as file:
+                file.seek(self._position)
+                taken = file.read(predicted.size)
+        except OSError as error:
+            raise RecordError(f"{self._source.path}: cannot be read ({error.strerror})") from error
+        self._hash.update(taken)
+        self._collector.push(np.frombuffer(taken, np.uint8) ^ predicted[: len(taken)], solid=solid)
+        self._position += len(taken)
+        return len(taken)
+
+
+class _Collector:
+    """Gathers a correction: from the first byte that differs to the last one."""
+
+    def __init__(self) -> None:
+        self._start = 0
+        self._n_bytes = 0
+        self._n_equal = 0
+        self._inline = bytearray()
+        self._frame = bytearray()
+        self._compressor: zstandard.ZstdCompressionObj | None = None
+
+    def push(self, difference: Octets, *, solid: bool) -> None:
+        """Take the XOR of the next bytes; when ``solid``, their zeros belong to it."""
+        differing = np.arange(difference.size) if solid else np.flatnonzero(difference)
+        if not differing.size:
+            self._n_equal += difference.size
+            return
+        first, last = int(differing[0]), int(differing[-1])
+        if self._n_bytes:
+            self._add_zeros(self._n_equal + first)
+        else:
+            self._start = self._n_equal + first
+        self._add(difference[first : last + 1].tobytes())
+        self._n_equal = difference.size - last - 1
+
+    def finish(self) -> Correction:
+        attached = self._compressor is not None
+        if self._compressor is not None:
+            self._frame += self._compressor.flush()
+        return Correction(
+            start=self._start,
+            n_bytes=self._n_bytes,
+            attached=attached,
+            encoded=bytes(self._frame if attached else self._inline),
+        )
+
+    def _add_zeros(self, n_bytes: int) -> None:
+        for start in range(0, n_bytes, _PIECE_BYTES):
+            self._add(bytes(min(_PIECE_BYTES, n_bytes - start)))
+
+    def _add(self, difference: bytes) -> None:
+        self._n_bytes += len(difference)
+        if self._compressor is None and self._n_bytes <= _MAX_INLINE_BYTES:
+            self._inline += difference
+            return
+        if self._compressor is None:
+            self._compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
+            self._frame += self._compressor.compress(bytes(self._inline))
+        self._frame += self._compressor.compress(difference)
+
+
+class _Build:
+    """One original file while it is rebuilt; the counterpart of _Scan."""
+
+    def __init__(self, original: OriginalFile, target: BinaryIO, name: str) -> None:
+        self.original = original
+        self._target = target
+        self._what = f"{name}: {original.name}" if name else original.name
+        self._packer = DatPacker(original.layout) if original.layout else None
+        self._correction = _open_correction(original.correction)
+        self._hash = hashlib.sha256()
+        self._position = 0
+
+    def feed(self, signals: Sequence[Samples]) -> None:
+        if self._packer is None:
+            return
+        if self._position < self.original.byte_offset:
+            self._write(np.zeros(self.original.byte_offset, np.uint8))
+        self._write(self._packer.feed(signals))
+
+    def finish(self) -> None:
+        if self._packer is not None:
+            self._write(self._packer.finish())
+        correction = self.original.correction
+        if self._position < self.original.n_bytes and correction.start > self._position:
+            raise CorruptError(f"{self._what}: the samples end at byte {self._position} of it")
+        stop = correction.start + correction.n_bytes
+        while self._position < stop:
+            self._write(np.zeros(min(_PIECE_BYTES, stop - self._position), np.uint8))
+        if self._position != self.original.n_bytes:
+            raise CorruptError(
+                f"{self._what}: {self._position} bytes restored, expected {self.original.n_bytes}"
+            )
+        if self._hash.digest() != self.original.sha256:
+            raise ChecksumError(
+                f"{self._what}: SHA-256 of the restored file differs from that of the original"
+            )
+
+    def _write(self, predicted: Octets) -> None:
+        octets = predicted[: self.original.n_bytes - self._position].copy()
+        correction = self.original.correction
+        first = max(0, correction.start - self._position)
+        last = min(octets.size, correction.start + correction.n_bytes - self._position)
+        if first < last:
+            octets[first:last] ^= self._take_correction(last - first)
+        self._position += octets.size
+        self._hash.update(octets)
+        self._target.write(octets)
+
+    def _take_correction(self, n_bytes: int) -> Octets:
+        try:
+            taken = self._correction.read(n_bytes)
+        except zstandard.ZstdError as error:
+            raise CorruptError(f"{self._what}: damaged zstd frame ({error})") from error
+        if len(taken) != n_bytes:
+            raise CorruptError(f"{self._what}: its correction ends {n_bytes - len(taken)} early")
+        return np.frombuffer(taken, np.uint8)
+
+
+def _open_correction(correction: Correction) -> BinaryIO:
+    source: BinaryIO = io.BytesIO(correction.encoded)
+    if correction.attached:
+        source = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).stream_reader(source)
+    return source
