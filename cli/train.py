@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sancodec.cli._options import force_option
+from sancodec.cli._terminal import SOME_FAILED, printable, progress_bar
 from sancodec.errors import ConfigError, OutputError, SancodecError
 
 if TYPE_CHECKING:
-    from sancodec.training.job import TrainJob, TrainReport
+    from sancodec.training.job import TrainJob
+    from sancodec.training.trainer import TrainConfig, TrainResult
+    from sancodec.training.windows import WindowConfig
 
+_NEEDED = ("torch", "onnx", "scipy")
 _SIGNAL_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
@@ -84,19 +90,10 @@ def train(
     records: tuple[Path, ...],
     signal_type: str,
     output: Path,
-    kernels: int,
-    epochs: int,
-    seed: int,
-    fs: float,
-    before: float,
-    after: float,
-    distance: float,
-    baseline: float,
-    window: float,
-    windows: int,
     licence: str,
     force: bool,
     as_json: bool,
+    **settings: Any,
 ) -> None:
     """Train the kernels of a signal type on WFDB records, and write them as an ONNX model.
 
@@ -110,26 +107,102 @@ def train(
     """
     _check_output(signal_type, output, force=force)
     _check_installed()
-    from sancodec.training.job import TrainJob, run  # noqa: PLC0415
-    from sancodec.training.trainer import TrainConfig  # noqa: PLC0415
-    from sancodec.training.windows import WindowConfig  # noqa: PLC0415
+    from sancodec.training.job import TrainJob, fit, read_records  # noqa: PLC0415
 
+    config, windows = _configs(settings)
     job = TrainJob(
         sources=records,
         signal_type=signal_type,
         output=output,
         licence=licence,
-        config=TrainConfig(
-            n_kernels=kernels,
-            n_epochs=epochs,
-            seed=seed,
-            fs=fs,
-            before_seconds=before,
-            after_seconds=after,
-            distance_seconds=distance,
-        ),
-        windows=WindowConfig(
-            fs=fs, seconds=window, baseline_seconds=baseline, n_per_record=windows
-        ),
+        config=config,
+        windows=windows,
     )
-    _print(_run_with_progress(job, run_job=run), as_json=as_json)
+    with progress_bar("reading records") as on_record:
+        read, skipped = read_records(job, on_record)
+    for problem in skipped:
+        click.echo(f"sancodec: skipped: {printable(problem)}", err=True)
+    with progress_bar("training") as on_batch:
+        result = fit(job, read, on_batch)
+    figures = _figures(job, [record.name for record in read], result)
+    _print_json(figures, len(skipped)) if as_json else _print_table(figures, result)
+    if skipped:
+        click.get_current_context().exit(SOME_FAILED)
+
+
+def _configs(settings: dict[str, Any]) -> tuple[TrainConfig, WindowConfig]:
+    from sancodec.training.trainer import TrainConfig  # noqa: PLC0415
+    from sancodec.training.windows import WindowConfig  # noqa: PLC0415
+
+    config = TrainConfig(
+        n_kernels=settings["kernels"],
+        n_epochs=settings["epochs"],
+        seed=settings["seed"],
+        fs=settings["fs"],
+        before_seconds=settings["before"],
+        after_seconds=settings["after"],
+        distance_seconds=settings["distance"],
+    )
+    windows = WindowConfig(
+        fs=settings["fs"],
+        seconds=settings["window"],
+        baseline_seconds=settings["baseline"],
+        n_per_record=settings["windows"],
+    )
+    return config, windows
+
+
+def _check_output(signal_type: str, output: Path, *, force: bool) -> None:
+    """Refuse before minutes of training what would be refused after them."""
+    if not _SIGNAL_TYPE.fullmatch(signal_type):
+        raise ConfigError(
+            f"--signal-type {signal_type}: expected up to 32 lower-case letters, digits, - and _"
+        )
+    if output.is_dir():
+        raise OutputError(f"{output}: is a folder; name the file to write in it")
+    if output.exists() and not force:
+        raise OutputError(f"{output}: exists already; name another file, or give --force")
+    if not output.parent.is_dir():
+        raise OutputError(f"{output.parent}: no such folder; make it first")
+
+
+def _check_installed() -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SancodecError(
+            f"training needs {', '.join(missing)}; install with: pip install 'sancodec[train]'"
+        )
+
+
+def _figures(job: TrainJob, records: list[str], result: TrainResult) -> dict[str, Any]:
+    return {
+        "model": str(job.output),
+        "signal_type": job.signal_type,
+        "digest": result.bank.digest,
+        "records": records,
+        "best": asdict(result.best),
+        "epochs": [asdict(epoch) for epoch in result.epochs],
+    }
+
+
+def _print_json(figures: dict[str, Any], n_skipped: int) -> None:
+    click.echo(json.dumps({**figures, "n_skipped": n_skipped}))
+
+
+def _print_table(figures: dict[str, Any], result: TrainResult) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    columns = ("epoch", "training loss", "1/CR", "normalized loss", "flithos", "")
+    table = Table(*columns, box=None, header_style="bold")
+    for epoch in result.epochs:
+        numbers = (epoch.training_loss, epoch.inverse_cr, epoch.normalized_loss, epoch.flithos)
+        kept = "kept" if epoch.epoch == result.best.epoch else ""
+        table.add_row(str(epoch.epoch), *(f"{number:.4f}" for number in numbers), kept)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        f"Kept epoch {result.best.epoch}: the lowest mean flithos on held-back windows, "
+        f"{result.best.flithos:.4f}, over {len(figures['records'])} records."
+    )
+    console.print(f"{printable(figures['model'])}: digest {figures['digest']}", soft_wrap=True)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
 N_REFITS = 2
 # A full step diverges where three kernels overlap.
 _REFIT_STEP = 0.8

@@ -11,9 +11,7 @@ _N_ROUNDS = 20
 _MAX_SEGMENTS = 20_000
 
 
-def kernels_from_signals(
-    signals: list[Tensor], shape: Shape, generator: torch.Generator
-) -> Tensor:
+def kernels_from_signals(signals: list[Tensor], shape: Shape, generator: torch.Generator) -> Tensor:
     """Cluster the segments around the peaks of energy into lines through the origin.
 
     A segment may have either sign and any amplitude, as an activation may. Each kernel is the
