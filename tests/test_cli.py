@@ -173,6 +173,7 @@ def test_stdout_and_stdin_carry_a_file(
     ],
 )
 def test_a_range_holds_the_samples_that_were_asked_for(
+    *,
     start: str | None,
     stop: str | None,
     frames: tuple[int, int],
