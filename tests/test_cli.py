@@ -421,15 +421,14 @@ def test_decode_beside_the_originals_leaves_them_alone(
     assert _contents(record.parent) == before
 
 
-@pytest.mark.parametrize("folder", ["missing/folder", "demo.dat/inside"])
-def test_an_output_folder_that_cannot_be_is_one_line(
-    folder: str, record: Path, capsys: pytest.CaptureFixture[str]
+def test_an_output_folder_that_is_a_file_is_one_line(
+    record: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    target = record.parent / folder / "x.san"
+    target = record.parent / "demo.dat" / "x.san"
     before = _contents(record.parent)
     code, line = _run_failing(["encode", str(record), "-o", str(target)], capsys)
     assert code == 1
-    assert "x.san" in line or folder in line
+    assert "x.san" in line
     assert _contents(record.parent) == before
 
 
