@@ -1,0 +1,99 @@
+"""Pictures of a coded record: what each layer carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerPicture:
+    """One channel of a coded record, taken apart into its layers.
+
+    Attributes
+    ----------
+    title : str
+    fs : float
+        Sampling frequency, in Hz.
+    adc_gain : float
+        ADC units per physical unit.
+    units : str
+        Physical unit.
+    original, san_layer : (n_samples,) int32
+        In ADC units; what the SAN layer leaves is their difference.
+    positions : (n_activations,) int64
+        Sample of each activation.
+    amplitudes : (n_activations,) int32
+        Amplitude of each activation, in ADC units.
+    kernel_indices : (n_activations,) int64
+        Kernel of each activation, for its colour.
+    """
+
+    title: str
+    fs: float
+    adc_gain: float
+    units: str
+    original: NDArray[np.int32]
+    san_layer: NDArray[np.int32]
+    positions: NDArray[np.int64]
+    amplitudes: NDArray[np.int32]
+    kernel_indices: NDArray[np.int64]
+
+
+def draw_layers(picture: LayerPicture, target: Path) -> None:
+    """Draw original, SAN layer, residual and activations below each other, as a PNG or SVG.
+
+    Parameters
+    ----------
+    picture : LayerPicture
+    target : Path
+        File to write; its suffix chooses the format.
+
+    Raises
+    ------
+    OSError
+        ``target`` cannot be written.
+    """
+    # Imported here: decoding and inspecting never draw, and must start at once.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(picture.title)
+    axes = figure.subplots(4, 1, sharex=True)
+    time = np.arange(picture.original.size) / picture.fs
+    signals = {
+        "original": picture.original,
+        "SAN layer": picture.san_layer,
+        "residual": picture.original.astype(np.int64) - picture.san_layer,
+    }
+    for axis, (name, signal) in zip(axes, signals.items(), strict=False):
+        # The offset of the ADC says nothing here; the median is where the baseline is.
+        axis.plot(time, (signal - np.median(signal)) / picture.adc_gain, linewidth=0.8)
+        axis.set_ylabel(f"{name}\n({picture.units})")
+    for axis in axes[1:3]:
+        axis.set_ylim(axes[0].get_ylim())
+    _draw_activations(axes[3], picture)
+    axes[3].set_xlabel("seconds")
+    figure.savefig(target, dpi=110, metadata=_WITHOUT_DATE.get(target.suffix.lower()))
+
+
+# Same samples, same picture: the date stays out of the file.
+_WITHOUT_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".png": {"Software": None}}
+
+
+def _draw_activations(axis: Any, picture: LayerPicture) -> None:
+    for kernel in np.unique(picture.kernel_indices):
+        chosen = picture.kernel_indices == kernel
+        seconds = picture.positions[chosen] / picture.fs
+        heights = picture.amplitudes[chosen] / picture.adc_gain
+        axis.stem(
+            seconds, heights, linefmt=f"C{kernel % 10}-", markerfmt=f"C{kernel % 10}.", basefmt=" "
+        )
+    axis.axhline(0.0, color="0.7", linewidth=0.6)
+    axis.set_ylabel(f"activations\n({picture.units})")
