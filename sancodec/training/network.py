@@ -144,9 +144,8 @@ def compete(strength: Tensor, distance: int) -> tuple[Tensor, Tensor]:
     kernel : (n_windows, n_samples) int64
         The kernel of each kept peak.
     """
-    rise = functional.pad(strength.diff(dim=-1), (1, 0))
-    fall = functional.pad(strength.diff(dim=-1), (0, 1))
-    peak = (rise > 0) & (fall <= 0) & (strength > 0)
+    step = functional.pad(strength, (1, 1)).diff(dim=-1)
+    peak = (step[..., :-1] > 0) & (step[..., 1:] <= 0) & (strength > 0)
     value, kernel = torch.where(peak, strength, -1.0).max(1)
     kept = torch.zeros_like(value, dtype=torch.bool)
     while bool((value >= 0).any()):
