@@ -187,7 +187,7 @@ def _decode_pcodec(stored: bytes, shape: tuple[int, int]) -> Samples:
 def _deltas(samples: Samples) -> bytes:
     """Differences along each channel, one channel after the other, in 16 bits where they fit."""
     deltas = np.diff(samples.astype(np.int64), axis=0, prepend=0).T
-    narrow = np.abs(deltas).max(initial=0) < 1 << 15
+    narrow = bool(np.abs(deltas).max(initial=0) < 1 << 15)
     return bytes([narrow]) + deltas.astype("<i2" if narrow else "<i4").tobytes()
 
 

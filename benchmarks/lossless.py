@@ -23,7 +23,7 @@ from rich.table import Table
 from sancodec.config import CodecConfig
 from sancodec.errors import SancodecError
 from sancodec.files import decode_file, encode_file
-from sancodec.formats.wfdb import open_record, write_record
+from sancodec.formats.wfdb import WfdbRecord
 
 OURS = {
     "sancodec": CodecConfig(),
@@ -92,16 +92,31 @@ def _find_records(paths: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _excerpt(record: Path, seconds: float, folder: Path) -> Path:
-    source = open_record(record)
-    stop = min(source.n_frames, round(seconds * source.fs))
-    write_record(source.read(0, stop), folder)
-    return folder / record.name
+    """Write the first part of a record as WFDB, in the narrowest of the formats 212, 16 and 32."""
+    import wfdb
+
+    source = WfdbRecord.open(record)
+    samples = source.read(0, min(source.n_frames, round(seconds * source.fs))).samples
+    largest = int(np.abs(samples).max(initial=0))
+    wfdb.wrsamp(
+        source.name,
+        fs=source.fs,
+        units=[channel.units for channel in source.channels],
+        sig_name=[channel.name for channel in source.channels],
+        d_signal=samples.astype(np.int64),
+        fmt=["212" if largest < 1 << 11 else "16" if largest < 1 << 15 else "32"]
+        * samples.shape[1],
+        adc_gain=[channel.adc_gain for channel in source.channels],
+        baseline=[channel.baseline for channel in source.channels],
+        write_dir=str(folder),
+    )
+    return folder / source.name
 
 
 def _measure_all(path: Path, peers: list[Peer]) -> list[Result]:
-    source = open_record(path)
+    source = WfdbRecord.open(path)
     recording = source.read(0, source.n_frames)
-    raw = b"".join(file.read_bytes() for file in source.signal_files)
+    raw = b"".join(file.path.read_bytes() for file in source.files[1:])
     record = Workload(name=path.name, fs=source.fs, samples=recording.samples, raw=raw)
     ours = [_measure_ours(name, path) for name in OURS]
     return ours + [_measure_peer(peer, record) for peer in peers]
@@ -212,7 +227,7 @@ def _print_results(results: list[Result], *, markdown: bool, as_json: bool) -> N
         table = Table(*header)
         for row in rows:
             table.add_row(*row)
-        Console(width=max(100, Console().width)).print(table)
+        Console(width=max(120, Console().width)).print(table)
 
 
 _Table = tuple[list[str], list[list[str]]]
@@ -227,22 +242,22 @@ def _record_table(results: list[Result]) -> _Table:
 
 
 def _summary_table(summaries: list[Summary]) -> _Table:
-    header = ["mean of records", "bits/sample", "CR at 12 bits", "CR at 16 bits"]
-    header += ["encodes, Msamples/s", "decodes, Msamples/s", "exact"]
+    header = ["mean", "bits/sample", "CR, 12 bits", "CR, 16 bits"]
+    for verb in ("enc.", "dec."):
+        header += [f"{verb} Msamples/s", f"of {REFERENCE}"]
     flac = next((summary for summary in summaries if summary.codec == REFERENCE), None)
     rows = []
     for summary in summaries:
         row = [summary.codec, f"{summary.bits_per_sample:.3f}"]
-        row += [f"{summary.cr_12_bits:.2f}", f"{summary.cr_16_bits:.2f}"]
-        row.append(_speed(summary.encode_speed, flac and flac.encode_speed))
-        row.append(_speed(summary.decode_speed, flac and flac.decode_speed))
+        row += [f"{summary.cr_12_bits:.3f}", f"{summary.cr_16_bits:.3f}"]
+        row += _speed(summary.encode_speed, flac.encode_speed if flac else None)
+        row += _speed(summary.decode_speed, flac.decode_speed if flac else None)
         rows.append([*row, "yes" if summary.exact else "NO"])
-    return header, rows
+    return [*header, "exact"], rows
 
 
-def _speed(speed: float, reference: float | None) -> str:
-    relative = f" ({speed / reference:.3f} of {REFERENCE})" if reference else ""
-    return f"{speed / 1e6:.2f}{relative}"
+def _speed(speed: float, reference: float | None) -> list[str]:
+    return [f"{speed / 1e6:.2f}", f"{speed / reference:.3f}" if reference else "-"]
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ def _imported_by(arguments: list[str], folder: Path) -> set[str]:
         env={"PYTHONPATH": str(root), "HOME": str(folder), "PATH": ""},
         check=False,
     )
+    assert run.returncode == 0, run.stderr
     code, modules = json.loads(run.stderr.splitlines()[-1])
     assert code == 0, run.stderr
     return set(modules)
