@@ -56,12 +56,13 @@ class SparselyActivatedNetwork(nn.Module):
     def __init__(self, shape: Shape, kernels: Tensor) -> None:
         super().__init__()
         self.shape = shape
-        self.free = nn.Parameter(kernels.clone())
-        self.register_buffer("taper", taper(shape.n_taps))
+        self._taper = taper(shape.n_taps)
+        # So that the first kernels are those given, when they are tapered and have no mean.
+        self.free = nn.Parameter(kernels / self._taper.clamp(min=1e-3))
 
     def kernels(self) -> Tensor:
         """Give the kernels, (n_kernels, n_taps), tapered, without mean, of norm 1."""
-        return tapered(self.free, self.taper)
+        return tapered(self.free, self._taper)
 
     def forward(self, signals: Tensor) -> Output:
         """Reconstruct (n_windows, n_leads, n_samples) signals."""
@@ -123,7 +124,8 @@ def joint_strength(signals: Tensor, kernels: Tensor, centre: int) -> Tensor:
     n_samples, n_taps = signals.shape[-1], kernels.shape[-1]
     n_fft = 1 << (n_samples + n_taps - 1).bit_length()
     spectrum = torch.fft.rfft(signals, n_fft)[:, :, None]
-    similarity = torch.fft.irfft(spectrum * torch.fft.rfft(kernels, n_fft).conj(), n_fft)
+    filters = torch.fft.rfft(kernels, n_fft).conj()
+    similarity: Tensor = torch.fft.irfft(spectrum * filters, n_fft)
     return similarity.square().sum(1).sqrt().roll(centre, -1)[..., :n_samples]
 
 

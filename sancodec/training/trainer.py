@@ -236,7 +236,8 @@ def _batches(
     batches = []
     for record in signals:
         order = torch.randperm(len(record), generator=generator)
-        batches += [record[part] for part in order.split(batch_size)]
+        parts = range(0, len(record), batch_size)
+        batches += [record[order[start : start + batch_size]] for start in parts]
     for i in torch.randperm(len(batches), generator=generator):
         yield batches[i]
 
