@@ -81,9 +81,9 @@ class DatPacker:
         if not signal.size:
             return signal
         # Only the low eight bits are kept, so that a sum that wraps does no harm.
-        before = np.concatenate([np.array([self._last[i]], np.int64), signal[:-1]])
+        wide = np.concatenate([np.array([self._last[i]], np.int64), signal])
         self._last[i] = int(signal[-1])
-        return (signal - before).astype(np.int32)
+        return np.diff(wide).astype(np.int32)
 
 
 class DatReader:
@@ -138,7 +138,7 @@ class DatReader:
         try:
             with self._path.open("rb") as file:
                 file.seek(offset)
-                return file.readinto(memoryview(octets))
+                return file.readinto(octets.data)
         except OSError as error:
             raise RecordError(f"{self._path}: cannot be read ({error.strerror})") from error
 

@@ -59,7 +59,8 @@ class FlacReader:
                     f"{path}: {stream.channels} channels, the header lists {n_channels}"
                 )
             self._shift = 32 - bits
-            self.n_frames = max(0, stream.frames - sample_offset) // samples_per_frame
+            n_stored: int = stream.frames
+            self.n_frames = max(0, n_stored - sample_offset) // samples_per_frame
 
     def read(self, start: int, stop: int) -> list[NDArray[np.int32]]:
         """Give the frames ``start`` to ``stop`` as one array for each channel, in ADC units."""

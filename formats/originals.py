@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sancodec.errors import UnsupportedError
 from sancodec.formats.compressed import compress, decompress
+from sancodec.formats.corrections import Correction
 from sancodec.formats.dat import DatLayout
 from sancodec.formats.dat_formats import FORMATS
 from sancodec.formats.flac import BITS
@@ -25,19 +26,6 @@ MAX_PROLOG_BYTES = 1 << 24
 MAX_LISTING_BYTES = 1 << 24
 _MAX_CHANNELS = 256
 _MAX_FRAME_SAMPLES = 1 << 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class Correction:
-    """What a file differs by from its prediction: XOR, from byte ``start`` on.
-
-    ``encoded`` is the XOR itself, or one zstd frame of it when ``attached``.
-    """
-
-    start: int
-    n_bytes: int
-    attached: bool
-    encoded: bytes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import zstandard
 
 from sancodec.errors import ChecksumError, CorruptError, RecordError
-from sancodec.formats.compressed import MAX_WINDOW
+from sancodec.formats.corrections import CorrectionCollector, CorrectionReader
 from sancodec.formats.dat import DatPacker
 from sancodec.formats.dat_formats import Octets, Samples
 from sancodec.formats.originals import (
     NOT_SIGNALS,
-    Correction,
     OriginalFile,
     describe,
     encode_originals,
@@ -29,9 +26,7 @@ from sancodec.recording import Recording
 
 __all__ = ["Restorer", "SourceFile", "describe", "restore"]
 
-_MAX_INLINE_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 20
-_LEVEL = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +142,7 @@ class _Scan:
         self._packer = DatPacker(layout) if layout else None
         self._hash = hashlib.sha256()
         self._position = 0
-        self._collector = _Collector()
+        self._collector = CorrectionCollector()
 
     def feed(self, span: Recording) -> None:
         if self._packer is None:
@@ -187,57 +182,6 @@ class _Scan:
         return len(taken)
 
 
-class _Collector:
-    """Gathers a correction: from the first byte that differs to the last one."""
-
-    def __init__(self) -> None:
-        self._start = 0
-        self._n_bytes = 0
-        self._n_equal = 0
-        self._inline = bytearray()
-        self._frame = bytearray()
-        self._compressor: zstandard.ZstdCompressionObj | None = None
-
-    def push(self, difference: Octets, *, solid: bool) -> None:
-        """Take the XOR of the next bytes; when ``solid``, their zeros belong to it."""
-        differing = np.arange(difference.size) if solid else np.flatnonzero(difference)
-        if not differing.size:
-            self._n_equal += difference.size
-            return
-        first, last = int(differing[0]), int(differing[-1])
-        if self._n_bytes:
-            self._add_zeros(self._n_equal + first)
-        else:
-            self._start = self._n_equal + first
-        self._add(difference[first : last + 1].tobytes())
-        self._n_equal = difference.size - last - 1
-
-    def finish(self) -> Correction:
-        attached = self._compressor is not None
-        if self._compressor is not None:
-            self._frame += self._compressor.flush()
-        return Correction(
-            start=self._start,
-            n_bytes=self._n_bytes,
-            attached=attached,
-            encoded=bytes(self._frame if attached else self._inline),
-        )
-
-    def _add_zeros(self, n_bytes: int) -> None:
-        for start in range(0, n_bytes, _PIECE_BYTES):
-            self._add(bytes(min(_PIECE_BYTES, n_bytes - start)))
-
-    def _add(self, difference: bytes) -> None:
-        self._n_bytes += len(difference)
-        if self._compressor is None and self._n_bytes <= _MAX_INLINE_BYTES:
-            self._inline += difference
-            return
-        if self._compressor is None:
-            self._compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
-            self._frame += self._compressor.compress(bytes(self._inline))
-        self._frame += self._compressor.compress(difference)
-
-
 class _Build:
     """One original file while it is rebuilt; the counterpart of _Scan."""
 
@@ -246,7 +190,7 @@ class _Build:
         self._target = target
         self._what = f"{name}: {original.name}" if name else original.name
         self._packer = DatPacker(original.layout) if original.layout else None
-        self._correction = _open_correction(original.correction)
+        self._correction = CorrectionReader(original.correction, self._what)
         self._hash = hashlib.sha256()
         self._position = 0
 
@@ -281,23 +225,7 @@ class _Build:
         first = max(0, correction.start - self._position)
         last = min(octets.size, correction.start + correction.n_bytes - self._position)
         if first < last:
-            octets[first:last] ^= self._take_correction(last - first)
+            octets[first:last] ^= self._correction.take(last - first)
         self._position += octets.size
-        self._hash.update(octets)
-        self._target.write(octets)
-
-    def _take_correction(self, n_bytes: int) -> Octets:
-        try:
-            taken = self._correction.read(n_bytes)
-        except zstandard.ZstdError as error:
-            raise CorruptError(f"{self._what}: damaged zstd frame ({error})") from error
-        if len(taken) != n_bytes:
-            raise CorruptError(f"{self._what}: its correction ends {n_bytes - len(taken)} early")
-        return np.frombuffer(taken, np.uint8)
-
-
-def _open_correction(correction: Correction) -> BinaryIO:
-    source: BinaryIO = io.BytesIO(correction.encoded)
-    if correction.attached:
-        source = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).stream_reader(source)
-    return source
+        self._hash.update(octets.data)
+        self._target.write(octets.data)
