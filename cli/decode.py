@@ -80,7 +80,8 @@ def decode(
 
     def work(source: str) -> None:
         with opened(source) as stream, progress_bar(source) as progress:
-            fs = inspect_file(stream)[0].fs if start or stop else 0.0
+            in_seconds = any(place is not None and place[1] for place in (start, stop))
+            fs = inspect_file(stream)[0].fs if in_seconds else 0.0
             paths = decode_file(
                 rewound(stream),
                 _directory(source, directory),

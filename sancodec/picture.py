@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.codec import SanFile
+from sancodec.errors import ConfigError
+from sancodec.san.synthesis import N_PHASES
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerPicture:
@@ -25,10 +29,10 @@ class LayerPicture:
         Physical unit.
     original, san_layer : (n_samples,) int32
         In ADC units; what the SAN layer leaves is their difference.
-    positions : (n_activations,) int64
-        Sample of each activation.
-    amplitudes : (n_activations,) int32
-        Amplitude of each activation, in ADC units.
+    positions : (n_activations,) float64
+        Of each activation, in samples.
+    amplitudes : (n_activations,) float64
+        Of each activation, in ADC units.
     kernel_indices : (n_activations,) int64
         Kernel of each activation, for its colour.
     """
@@ -39,9 +43,49 @@ class LayerPicture:
     units: str
     original: NDArray[np.int32]
     san_layer: NDArray[np.int32]
-    positions: NDArray[np.int64]
-    amplitudes: NDArray[np.int32]
+    positions: NDArray[np.float64]
+    amplitudes: NDArray[np.float64]
     kernel_indices: NDArray[np.int64]
+
+
+def picture_of(file: SanFile, seconds: float) -> LayerPicture:
+    """Give the layers of the first lead that has activations, from the start of its record.
+
+    Parameters
+    ----------
+    file : SanFile
+    seconds : float
+        Length of the picture; at most the first chunk is shown.
+
+    Raises
+    ------
+    ConfigError
+        The file has no SAN layer.
+    CorruptError
+        The first chunk is damaged.
+    """
+    recording, layer = file.chunk(0)
+    plan = file.plan.san
+    if plan is None or layer is None:
+        raise ConfigError(f"{file.name}: has no SAN layer to draw; encode it with a model")
+    group = file.plan.groups[plan.group]
+    number = group.channels[plan.leads[0]]
+    channel = file.header.channels[number]
+    preview = next(file.spans(0, recording.n_frames, layer="san"))
+    stop = min(recording.signals[number].size, round(seconds * group.fs))
+    activations = layer.activations
+    shown = activations.position < stop * N_PHASES
+    return LayerPicture(
+        title=f"{recording.name}, {channel.name}",
+        fs=group.fs,
+        adc_gain=channel.adc_gain,
+        units=channel.units,
+        original=recording.signals[number][:stop],
+        san_layer=preview.signals[number][:stop],
+        positions=activations.position[shown] / N_PHASES,
+        amplitudes=activations.amplitude[shown, 0] * 2.0 ** plan.exponents[0],
+        kernel_indices=activations.kernel[shown],
+    )
 
 
 def draw_layers(picture: LayerPicture, target: Path) -> None:

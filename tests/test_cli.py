@@ -17,6 +17,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import sancodec
+from sancodec.cli._terminal import printable, progress_bar
 from sancodec.cli.main import VERBS, main
 from sancodec.formats.wfdb import WfdbRecord
 
@@ -540,6 +541,35 @@ def test_control_characters_of_a_header_do_not_reach_the_terminal(
     _, line = _run_failing(["encode", str(record)], capsys)
     assert "\x1b" not in line
     assert "\u202e" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mb", "a [31mb"),
+        ("a\nb\tc", "a b c"),
+        ("\u202egnp.exe", " gnp.exe"),
+        ("µV é 心", "µV é 心"),
+    ],
+)
+def test_text_of_others_is_printed_without_control_characters(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_progress_is_shown_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress_bar("x") as progress:
+        assert progress is None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress_bar("some [bold]record") as progress:
+        assert progress is not None
+        progress(50, 100)
+        progress(100, 100)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "some [bold]record" in output.err
+    assert "100%" in output.err
 
 
 def test_a_reader_that_has_gone_is_no_traceback(san_file: Path, tmp_path: Path) -> None:

@@ -215,9 +215,7 @@ def _code_block(  # noqa: PLR0917
 
 
 @njit(cache=True)
-def _code_first(
-    decoding: bool, samples: NDArray[np.int64], n_symbols: int, coder: Coder
-) -> int:
+def _code_first(decoding: bool, samples: NDArray[np.int64], n_symbols: int, coder: Coder) -> int:
     """Code or decode sample 0, of which nothing is known but that it is near zero or not."""
     if decoding:
         samples[0] = take_value(
@@ -263,9 +261,7 @@ def _code_lead(  # noqa: PLR0917
                 learn_beat(
                     context.template, beats, next_beat - 1, begin, trace.left, trace.magnitude
                 )
-            expect_beat(
-                context.template, beats, next_beat, context.expected, context.loud, PAD
-            )
+            expect_beat(context.template, beats, next_beat, context.expected, context.loud, PAD)
             next_beat += 1
         stop = min(begin + BLOCK, n_samples)
         if next_beat < beats.start.size:

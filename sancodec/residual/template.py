@@ -23,10 +23,13 @@ _SLOWEST_RATE = 0.05
 
 # Cubic interpolation at a quarter, a half and three quarters between the middle two of four
 # samples; multiples of 1/128, so exact in binary.
-_CUBIC = np.array(
-    [[0.0, 128.0, 0.0, 0.0], [-9.0, 111.0, 29.0, -3.0], [-8.0, 72.0, 72.0, -8.0]]
-    + [[-3.0, 29.0, 111.0, -9.0]]
-) / 128.0
+_CUBIC = (
+    np.array(
+        [[0.0, 128.0, 0.0, 0.0], [-9.0, 111.0, 29.0, -3.0], [-8.0, 72.0, 72.0, -8.0]]
+        + [[-3.0, 29.0, 111.0, -9.0]]
+    )
+    / 128.0
+)
 
 
 class Beats(NamedTuple):
