@@ -1,1 +1,99 @@
-"""Models shipped with the package: list and load."""
+"""Models shipped with the package: list, load, find by digest; and models of any other file.
+
+Importing this is cheap; reading a model opens ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+
+import numpy as np
+
+from sancodec.errors import ModelError
+from sancodec.san.kernels import KernelBank
+
+_FOLDER = Path(__file__).resolve().parent
+_NOT_MODELS = {"placement"}
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def list_models() -> tuple[str, ...]:
+    """Give the names of the shipped models, in alphabetical order."""
+    names = (path.stem for path in _FOLDER.glob("*.onnx"))
+    return tuple(sorted(name for name in names if name not in _NOT_MODELS))
+
+
+def load(name_or_path: str | Path) -> tuple[KernelBank, dict[str, str]]:
+    """Give the kernels and the metadata of a shipped model, by name, or of a file, by path.
+
+    Raises
+    ------
+    ModelError
+        There is no such model, it is damaged, or its kernels differ from its digest.
+    """
+    text = str(name_or_path)
+    if not _NAME.fullmatch(text):
+        return _read(Path(name_or_path))
+    if text in list_models():
+        return _load_shipped(text)
+    if Path(text).is_file():
+        return _read(Path(text))
+    raise ModelError(
+        f"model {text}: not shipped (there is {', '.join(list_models()) or 'none'}); "
+        "give one of these, or the path of an .onnx file"
+    )
+
+
+def find(digest: str) -> KernelBank:
+    """Give the kernels of the shipped model with this digest.
+
+    Raises
+    ------
+    ModelError
+        No shipped model has it.
+    """
+    for name in list_models():
+        bank, _ = _load_shipped(name)
+        if bank.digest == digest:
+            return bank
+    raise ModelError(
+        f"model {digest}: no shipped model has this digest; "
+        "name the file of the model with --model PATH"
+    )
+
+
+@functools.cache
+def _load_shipped(name: str) -> tuple[KernelBank, dict[str, str]]:
+    return _read(_FOLDER / f"{name}.onnx")
+
+
+def _read(path: Path) -> tuple[KernelBank, dict[str, str]]:
+    # Imported here: listing models is cheap, and stays so.
+    from sancodec.runtime import read_graph  # noqa: PLC0415
+
+    rows, metadata = read_graph(path)
+    try:
+        fs, centre = float(metadata["fs"]), int(metadata["centre"])
+        n_kernels, n_kernel_leads = int(metadata["n_kernels"]), int(metadata["n_kernel_leads"])
+        digest = metadata["digest"]
+    except KeyError as error:
+        raise ModelError(f"{path}: no {error} in its metadata; not a model of sancodec") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: its metadata has {error}, expected a number") from error
+    if len(rows) != n_kernels * n_kernel_leads or min(n_kernels, n_kernel_leads) < 1:
+        raise ModelError(
+            f"{path}: {len(rows)} rows of kernels, its metadata says {n_kernels} kernels of "
+            f"{n_kernel_leads} leads"
+        )
+    if rows.size and not (rows.min() >= -32_767 and rows.max() <= 32_767):
+        raise ModelError(f"{path}: kernels leave the range of -32767 to 32767")
+    kernels = rows.astype(np.int16).reshape(n_kernels, n_kernel_leads, -1)
+    bank = KernelBank(kernels=kernels, centre=centre, fs=fs)
+    if bank.digest != digest:
+        raise ModelError(
+            f"{path}: its kernels have the digest {bank.digest}, its metadata says {digest}; "
+            "the file is damaged, get it again"
+        )
+    return bank, metadata

@@ -1,0 +1,236 @@
+"""The codecs that sancodec is compared with, each in real bytes and decoded again."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import lzma
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.int32]
+
+_FLAC_CHANNELS = 8
+_XZ = lzma.PRESET_EXTREME | 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What every codec is given: one record.
+
+    Attributes
+    ----------
+    name : str
+    fs : float
+        In Hz.
+    samples : (n_samples, n_channels) int32
+        In ADC units.
+    raw : bytes
+        The signal files, one after the other.
+    """
+
+    name: str
+    fs: float
+    samples: Samples
+    raw: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """A codec to compare with.
+
+    Attributes
+    ----------
+    name : str
+    needs : str
+        What to install when it is missing; empty when it is there.
+    encode : callable
+        Record to bytes.
+    decode : callable
+        Those bytes, and the shape of the samples, to the samples; or to the signal files.
+    """
+
+    name: str
+    needs: str
+    encode: Callable[[Workload], bytes]
+    decode: Callable[[bytes, tuple[int, int]], Samples | bytes]
+
+
+def all_peers() -> list[Peer]:
+    """Give every peer, those that are missing here included."""
+    flac, pcodec, zstd = map(_missing_module, ("soundfile", "pcodec", "zstandard"))
+    wavpack = "" if shutil.which("wavpack") and shutil.which("wvunpack") else "wavpack, wvunpack"
+    return [
+        Peer(name="flac -8", needs=flac, encode=_encode_flac, decode=_decode_flac),
+        Peer(name="wavpack -hh", needs=wavpack, encode=_encode_wavpack, decode=_decode_wavpack),
+        Peer(name="pcodec 12", needs=pcodec, encode=_encode_pcodec, decode=_decode_pcodec),
+        Peer(name="xz -9e of deltas", needs="", encode=_encode_xz, decode=_decode_xz),
+        Peer(name="xz -9e of .dat", needs="", encode=_encode_xz_raw, decode=_decode_xz_raw),
+        Peer(name="zstd -19 of deltas", needs=zstd, encode=_encode_zstd, decode=_decode_zstd),
+        Peer(name="zstd -19 of .dat", needs=zstd, encode=_encode_zstd_raw, decode=_decode_zstd_raw),
+    ]
+
+
+def _missing_module(name: str) -> str:
+    return "" if importlib.util.find_spec(name) else f"pip install {name}"
+
+
+def _pack(parts: list[bytes]) -> bytes:
+    return b"".join(len(part).to_bytes(4, "little") + part for part in parts)
+
+
+def _unpack(packed: bytes) -> list[bytes]:
+    parts, offset = [], 0
+    while offset < len(packed):
+        stop = offset + 4 + int.from_bytes(packed[offset : offset + 4], "little")
+        parts.append(packed[offset + 4 : stop])
+        offset = stop
+    return parts
+
+
+def _centred(samples: Samples) -> tuple[bytes, Samples]:
+    # The offset of an ADC costs a predictor its warm-up; no user of FLAC would leave it in.
+    centres = np.rint(np.median(samples, axis=0)).astype(np.int32)
+    return centres.tobytes(), samples - centres
+
+
+def _encode_flac(record: Workload) -> bytes:
+    import soundfile
+
+    head, centred = _centred(record.samples)
+    wide = bool(np.abs(centred).max(initial=0) >= 1 << 15)
+    if np.abs(centred).max(initial=0) >= 1 << 23:
+        raise OverflowError(f"{record.name}: samples of more than 24 bits")
+    parts = [head]
+    for first in range(0, centred.shape[1], _FLAC_CHANNELS):
+        group = centred[:, first : first + _FLAC_CHANNELS]
+        stream = io.BytesIO()
+        soundfile.write(
+            stream,
+            np.ascontiguousarray(group << 8 if wide else group.astype(np.int16)),
+            # The frequency is only a label in the stream; FLAC wants a whole number of it.
+            min(max(round(record.fs), 1), 48_000),
+            format="FLAC",
+            subtype="PCM_24" if wide else "PCM_16",
+            compression_level=1.0,
+        )
+        parts.append(bytes([wide]) + stream.getvalue())
+    return _pack(parts)
+
+
+def _decode_flac(stored: bytes, shape: tuple[int, int]) -> Samples:
+    import soundfile
+
+    head, *parts = _unpack(stored)
+    groups = []
+    for part in parts:
+        group, _ = soundfile.read(io.BytesIO(part[1:]), dtype="int32", always_2d=True)
+        groups.append(group >> (8 if part[0] else 16))
+    return np.concatenate(groups, axis=1) + np.frombuffer(head, np.int32)
+
+
+def _encode_wavpack(record: Workload) -> bytes:
+    samples = record.samples
+    n_bytes = 2 if np.abs(samples).max(initial=0) < 1 << 15 else 4
+    raw = samples.astype(f"<i{n_bytes}").tobytes()
+    layout = (
+        f"--raw-pcm={min(max(round(record.fs), 1), 48_000)},{8 * n_bytes}s,{samples.shape[1]},le"
+    )
+    command = ["wavpack", "-q", "-hh", layout, "-", "-o", "-"]
+    packed = subprocess.run(command, input=raw, capture_output=True, check=True).stdout
+    return bytes([n_bytes]) + packed
+
+
+def _decode_wavpack(stored: bytes, shape: tuple[int, int]) -> Samples:
+    with tempfile.TemporaryDirectory() as folder:
+        packed = Path(folder, "samples.wv")
+        packed.write_bytes(stored[1:])
+        command = ["wvunpack", "-q", "--raw", str(packed), "-o", "-"]
+        raw = subprocess.run(command, capture_output=True, check=True).stdout
+    return np.frombuffer(raw, f"<i{stored[0]}").reshape(shape).astype(np.int32)
+
+
+def _encode_pcodec(record: Workload) -> bytes:
+    from pcodec import ChunkConfig, DeltaSpec, standalone
+
+    # All of its delta codings are tried on each channel, and the smallest is kept.
+    deltas = [
+        DeltaSpec.auto(),
+        *(DeltaSpec.try_consecutive(order) for order in (1, 2, 3)),
+        *(DeltaSpec.try_conv1(order) for order in (8, 16, 32)),
+    ]
+    configs = [ChunkConfig(compression_level=12, delta_spec=delta) for delta in deltas]
+    samples = record.samples
+    narrow = np.abs(samples).max(initial=0) < 1 << 15
+    parts = []
+    for channel in samples.T.astype(np.int16 if narrow else np.int32):
+        column = np.ascontiguousarray(channel)
+        tried = (standalone.simple_compress(column, config) for config in configs)
+        parts.append(min(tried, key=len))
+    return _pack(parts)
+
+
+def _decode_pcodec(stored: bytes, shape: tuple[int, int]) -> Samples:
+    from pcodec import standalone
+
+    columns = [standalone.simple_decompress(part) for part in _unpack(stored)]
+    return np.stack(columns, axis=1).astype(np.int32)
+
+
+def _deltas(samples: Samples) -> bytes:
+    """Differences along each channel, one channel after the other, in 16 bits where they fit."""
+    deltas = np.diff(samples.astype(np.int64), axis=0, prepend=0).T
+    narrow = bool(np.abs(deltas).max(initial=0) < 1 << 15)
+    return bytes([narrow]) + deltas.astype("<i2" if narrow else "<i4").tobytes()
+
+
+def _undo_deltas(raw: bytes, shape: tuple[int, int]) -> Samples:
+    deltas = np.frombuffer(raw, "<i2" if raw[0] else "<i4", offset=1)
+    return np.cumsum(deltas.reshape(shape[::-1]), axis=1, dtype=np.int64).T.astype(np.int32)
+
+
+def _encode_xz(record: Workload) -> bytes:
+    return lzma.compress(_deltas(record.samples), preset=_XZ)
+
+
+def _decode_xz(stored: bytes, shape: tuple[int, int]) -> Samples:
+    return _undo_deltas(lzma.decompress(stored), shape)
+
+
+def _encode_zstd(record: Workload) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=19).compress(_deltas(record.samples))
+
+
+def _decode_zstd(stored: bytes, shape: tuple[int, int]) -> Samples:
+    import zstandard
+
+    return _undo_deltas(zstandard.ZstdDecompressor().decompress(stored), shape)
+
+
+def _encode_xz_raw(record: Workload) -> bytes:
+    return lzma.compress(record.raw, preset=_XZ)
+
+
+def _decode_xz_raw(stored: bytes, shape: tuple[int, int]) -> bytes:
+    return lzma.decompress(stored)
+
+
+def _encode_zstd_raw(record: Workload) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=19).compress(record.raw)
+
+
+def _decode_zstd_raw(stored: bytes, shape: tuple[int, int]) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompress(stored)

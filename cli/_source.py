@@ -1,0 +1,35 @@
+"""Where a .san file is read from: a path, or stdin."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+_Source = TypeVar("_Source", Path, BinaryIO, Path | BinaryIO)
+
+
+@contextmanager
+def opened(source: str) -> Iterator[Path | BinaryIO]:
+    """Give the path that was named, or for - all of stdin in a temporary file.
+
+    The index of a .san file stands at its end: reading one takes a file that can be sought.
+    """
+    if source != "-":
+        yield Path(source)
+        return
+    with tempfile.TemporaryFile() as spooled:
+        shutil.copyfileobj(sys.stdin.buffer, spooled)
+        spooled.seek(0)
+        yield spooled
+
+
+def rewound(source: _Source) -> _Source:
+    """Give the source at its beginning, for one more reading."""
+    if not isinstance(source, Path):
+        source.seek(0)
+    return source

@@ -1,0 +1,96 @@
+"""Talk on the terminal: failures, progress, text that others wrote."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+from sancodec.errors import SancodecError
+
+Progress = Callable[[int, int], None]
+"""Called with frames done and frames in all."""
+
+SOME_FAILED = 4
+
+
+def printable(text: str) -> str:
+    """Give text on one line without control and formatting characters.
+
+    Names and messages can come from a file that somebody else wrote: they must neither move the
+    cursor nor reorder what the terminal shows.
+    """
+    return "".join(
+        character if unicodedata.category(character)[0] != "C" else " "
+        for character in " ".join(text.split())
+    )
+
+
+def exit_code_of(error: SancodecError | OSError) -> int:
+    """Give the exit code that stands for a failure."""
+    return error.exit_code if isinstance(error, SancodecError) else 1
+
+
+def complain(error: SancodecError | OSError, *, verbose: bool) -> None:
+    """Say on stderr, in one line, what failed; with the traceback when verbose."""
+    if verbose:
+        traceback.print_exception(error)
+    click.echo(f"sancodec: error: {printable(_message(error))}", err=True)
+
+
+def _message(error: SancodecError | OSError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def for_each(context: click.Context, sources: Sequence[str], work: Callable[[str], None]) -> None:
+    """Work on every source; of several, those that fail are reported and the others go on.
+
+    Raises
+    ------
+    SancodecError, OSError
+        The only source failed.
+    click.exceptions.Exit
+        Some of several sources failed; exit code 4.
+    """
+    if len(sources) == 1:
+        work(sources[0])
+        return
+    n_failed = 0
+    for source in sources:
+        try:
+            work(source)
+        except BrokenPipeError:
+            raise
+        except (SancodecError, OSError) as error:
+            complain(error, verbose=context.find_root().params["verbose"])
+            n_failed += 1
+    if n_failed:
+        click.echo(f"sancodec: {n_failed} of {len(sources)} files failed", err=True)
+        context.exit(SOME_FAILED)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Progress | None]:
+    """Show a progress bar on stderr while the body runs; nothing when it is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    # Imported here: most runs have no terminal, and this costs as much as all else at the start.
+    from rich import progress  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(printable(label), total=None)
+        yield lambda n_done, n_frames: bar.update(task, completed=n_done, total=n_frames)

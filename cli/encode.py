@@ -1,0 +1,127 @@
+"""sancodec encode: WFDB records to .san files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from sancodec.cli._options import force_option, provider_option
+from sancodec.cli._report import print_report
+from sancodec.cli._terminal import for_each, progress_bar
+from sancodec.config import CodecConfig
+from sancodec.files import encode_file
+
+
+@click.command()
+@click.argument("records", nargs=-1, required=True, metavar="RECORD...")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|DIR|-",
+    help="File or folder to write, - for stdout.  [default: RECORD.san beside the record]",
+)
+@click.option(
+    "--model",
+    default="auto",
+    show_default=True,
+    metavar="auto|none|NAME|FILE.onnx",
+    help="Model of the SAN layer: chosen by trial, no SAN layer, a shipped one, a file.",
+)
+@click.option(
+    "--kernels",
+    type=click.Choice(["auto", "model", "fit"]),
+    default="auto",
+    show_default=True,
+    help="Kernels from the model, or fitted to the record and kept in its file.",
+)
+@click.option(
+    "--chunk",
+    type=float,
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Length of the chunks that decode alone, in seconds of signal.",
+)
+@click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
+@provider_option
+@force_option
+@click.option("--json", "as_json", is_flag=True, help="Report one line of JSON for each record.")
+@click.pass_context
+def encode(
+    context: click.Context,
+    *,
+    records: tuple[str, ...],
+    output: str | None,
+    model: str,
+    kernels: str,
+    chunk: float,
+    no_verify: bool,
+    provider: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Compress WFDB records without loss, each to one .san file that gives back all its files.
+
+    RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat).
+
+    \b
+    Example:
+      sancodec encode 100.dat
+      sancodec encode mitdb/*.hea -o compressed --json
+    """
+    config = CodecConfig(model=model, kernels=kernels, chunk_seconds=chunk)
+    targets = _targets(records, output)
+
+    def work(record: str) -> None:
+        target = targets[record]
+        with progress_bar(record) as progress:
+            report = encode_file(
+                Path(record),
+                target,
+                config,
+                verify=not no_verify,
+                force=force,
+                provider=provider,
+                progress=progress,
+            )
+        print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))
+
+    for_each(context, records, work)
+
+
+def _targets(records: tuple[str, ...], output: str | None) -> dict[str, Path | BinaryIO]:
+    if output == "-":
+        if len(records) > 1:
+            raise click.UsageError("-o -: stdout takes one record; give a folder for several")
+        if sys.stdout.isatty():
+            raise click.UsageError("-o -: stdout is a terminal; redirect it, or give a file")
+        return {records[0]: sys.stdout.buffer}
+    if output is None:
+        targets = {record: _san_name(Path(record)) for record in records}
+    elif len(records) > 1 or output.endswith(os.sep) or Path(output).is_dir():
+        targets = {record: Path(output) / _san_name(Path(record)).name for record in records}
+    else:
+        targets = {records[0]: Path(output)}
+    _refuse_collisions(targets)
+    return dict(targets)
+
+
+def _san_name(record: Path) -> Path:
+    # The name of a record may hold dots of its own: only endings of WFDB's files are taken off.
+    stem = record.stem if record.suffix.lower() in {".hea", ".dat", ".mat"} else record.name
+    return record.with_name(f"{stem}.san")
+
+
+def _refuse_collisions(targets: dict[str, Path]) -> None:
+    owners: dict[Path, str] = {}
+    for record, target in targets.items():
+        other = owners.setdefault(target.resolve(), record)
+        if other != record:
+            raise click.UsageError(
+                f"{other} and {record} would both be written to {target}; "
+                "encode them to different folders"
+            )

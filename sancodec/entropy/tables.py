@@ -1,0 +1,42 @@
+"""Integer tables that ship with the package, and what is derived from them exactly."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEPS_PER_UNIT = 64
+UNITS = 20
+CDF_BITS = 24
+GUESS_BITS = 12
+"""An inverse look-up of 2**GUESS_BITS cells gives the decoder its first guess."""
+
+
+@cache
+def density_table() -> NDArray[np.int64]:
+    """Give the cumulative density of residuals in units of their mean magnitude.
+
+    Returns
+    -------
+    (2 * UNITS * STEPS_PER_UNIT + 1,) int64
+        From 0 at -UNITS to 2**CDF_BITS at +UNITS, never decreasing.
+    """
+    return np.load(Path(__file__).with_name("density.npy")).astype(np.int64)
+
+
+@cache
+def guess_table() -> NDArray[np.float64]:
+    """Give, for the upper GUESS_BITS bits of a cumulative value, about where it lies.
+
+    Returns
+    -------
+    (2**GUESS_BITS,) float64
+        In units of the mean magnitude. Only speeds up the search of the decoder: a wrong guess
+        costs time and never changes what is decoded.
+    """
+    cells = (np.arange(1 << GUESS_BITS) * 2 + 1) << (CDF_BITS - GUESS_BITS - 1)
+    index = np.searchsorted(density_table(), cells)
+    return index / STEPS_PER_UNIT - UNITS

@@ -1,0 +1,143 @@
+"""Pictures of a coded record: what each layer carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.codec import SanFile
+from sancodec.errors import ConfigError
+from sancodec.san.synthesis import N_PHASES
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerPicture:
+    """One channel of a coded record, taken apart into its layers.
+
+    Attributes
+    ----------
+    title : str
+    fs : float
+        Sampling frequency, in Hz.
+    adc_gain : float
+        ADC units per physical unit.
+    units : str
+        Physical unit.
+    original, san_layer : (n_samples,) int32
+        In ADC units; what the SAN layer leaves is their difference.
+    positions : (n_activations,) float64
+        Of each activation, in samples.
+    amplitudes : (n_activations,) float64
+        Of each activation, in ADC units.
+    kernel_indices : (n_activations,) int64
+        Kernel of each activation, for its colour.
+    """
+
+    title: str
+    fs: float
+    adc_gain: float
+    units: str
+    original: NDArray[np.int32]
+    san_layer: NDArray[np.int32]
+    positions: NDArray[np.float64]
+    amplitudes: NDArray[np.float64]
+    kernel_indices: NDArray[np.int64]
+
+
+def picture_of(file: SanFile, seconds: float) -> LayerPicture:
+    """Give the layers of the first lead that has activations, from the start of its record.
+
+    Parameters
+    ----------
+    file : SanFile
+    seconds : float
+        Length of the picture; at most the first chunk is shown.
+
+    Raises
+    ------
+    ConfigError
+        The file has no SAN layer.
+    CorruptError
+        The first chunk is damaged.
+    """
+    recording, layer = file.chunk(0)
+    plan = file.plan.san
+    if plan is None or layer is None:
+        raise ConfigError(f"{file.name}: has no SAN layer to draw; encode it with a model")
+    group = file.plan.groups[plan.group]
+    number = group.channels[plan.leads[0]]
+    channel = file.header.channels[number]
+    preview = next(file.spans(0, recording.n_frames, layer="san"))
+    stop = min(recording.signals[number].size, round(seconds * group.fs))
+    activations = layer.activations
+    shown = activations.position < stop * N_PHASES
+    return LayerPicture(
+        title=f"{recording.name}, {channel.name}",
+        fs=group.fs,
+        adc_gain=channel.adc_gain,
+        units=channel.units,
+        original=recording.signals[number][:stop],
+        san_layer=preview.signals[number][:stop],
+        positions=activations.position[shown] / N_PHASES,
+        amplitudes=activations.amplitude[shown, 0] * 2.0 ** plan.exponents[0],
+        kernel_indices=activations.kernel[shown],
+    )
+
+
+def draw_layers(picture: LayerPicture, target: Path) -> None:
+    """Draw original, SAN layer, residual and activations below each other, as a PNG or SVG.
+
+    Parameters
+    ----------
+    picture : LayerPicture
+    target : Path
+        File to write; its suffix chooses the format.
+
+    Raises
+    ------
+    OSError
+        ``target`` cannot be written.
+    """
+    # Imported here: decoding and inspecting never draw, and must start at once.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(picture.title)
+    axes = figure.subplots(4, 1, sharex=True)
+    time = np.arange(picture.original.size) / picture.fs
+    signals = {
+        "original": picture.original,
+        "SAN layer": picture.san_layer,
+        "residual": picture.original.astype(np.int64) - picture.san_layer,
+    }
+    for axis, (name, signal) in zip(axes, signals.items(), strict=False):
+        # The offset of the ADC says nothing here; the median is where the baseline is.
+        axis.plot(time, (signal - np.median(signal)) / picture.adc_gain, linewidth=0.8)
+        axis.set_ylabel(f"{name}\n({picture.units})")
+    for axis in axes[1:3]:
+        axis.set_ylim(axes[0].get_ylim())
+    _draw_activations(axes[3], picture)
+    axes[3].set_xlabel("seconds")
+    figure.savefig(target, dpi=110, metadata=_WITHOUT_DATE.get(target.suffix.lower()))
+
+
+# Same samples, same picture: the date stays out of the file.
+_WITHOUT_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".png": {"Software": None}}
+
+
+def _draw_activations(axis: Any, picture: LayerPicture) -> None:
+    for kernel in np.unique(picture.kernel_indices):
+        chosen = picture.kernel_indices == kernel
+        seconds = picture.positions[chosen] / picture.fs
+        heights = picture.amplitudes[chosen] / picture.adc_gain
+        axis.stem(
+            seconds, heights, linefmt=f"C{kernel % 10}-", markerfmt=f"C{kernel % 10}.", basefmt=" "
+        )
+    axis.axhline(0.0, color="0.7", linewidth=0.6)
+    axis.set_ylabel(f"activations\n({picture.units})")

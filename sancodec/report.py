@@ -1,0 +1,147 @@
+"""What an encoder reports of one file: sizes, ratios with their base, and the paper's metrics."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sancodec.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Figures of one .san file; the ratios derive from what is counted here and from nothing else.
+
+    Attributes
+    ----------
+    record : str
+        Name of the record.
+    n_channels, n_frames : int
+    n_samples : int
+        Samples of all channels together.
+    fs : float
+        Frames per second, in Hz.
+    duration_seconds : float
+    n_bytes : int
+        Size of the .san file.
+    original_n_bytes : int
+        Size of the original signal files, without the header; 0 when encoded from an array.
+    source_bits_per_sample : float
+        Bits of a sample in the original storage format (12 for format 212); 0 when unknown.
+    layers : dict of str to int
+        Bytes by layer, summing to ``n_bytes``.
+    model : str
+        Where the kernels come from, in words.
+    n_kernels, n_activations : int
+        One activation is one position and kernel, shared by all leads.
+    n_amplitudes : int
+        Activations of all leads that are not zero: A of the paper.
+    kernel_numbers : int
+        Kernel values charged to the record: W of the paper.
+    san_error, san_reference : int
+        Sum of absolute values, in ADC units: of what the SAN layer leaves, and of the signal.
+    encode_seconds : float or None
+        None when the file was not encoded just now.
+    verified : bool or None
+        True when the file was decoded and compared, False when that was left out, None when
+        it is not known.
+    """
+
+    record: str
+    n_channels: int
+    n_samples: int
+    n_frames: int
+    fs: float
+    duration_seconds: float
+    n_bytes: int
+    original_n_bytes: int
+    source_bits_per_sample: float
+    layers: dict[str, int]
+    model: str
+    n_kernels: int
+    n_activations: int
+    n_amplitudes: int
+    kernel_numbers: int
+    san_error: int
+    san_reference: int
+    encode_seconds: float | None = None
+    verified: bool | None = None
+
+    def __post_init__(self) -> None:
+        total = sum(self.layers.values())
+        if total != self.n_bytes:
+            raise ConfigError(
+                f"{self.record}: layers sum to {total} bytes, expected the file's {self.n_bytes}"
+            )
+
+    @property
+    def bits_per_sample(self) -> float | None:
+        """Bits of the whole file for each sample; None for a record without samples."""
+        return _ratio(8 * self.n_bytes, self.n_samples)
+
+    @property
+    def cr_original(self) -> float | None:
+        """Compression ratio against the original signal files; None when there were none."""
+        return _ratio(self.original_n_bytes, self.n_bytes) if self.original_n_bytes else None
+
+    @property
+    def cr_source_bits(self) -> float | None:
+        """Compression ratio against the bits of the storage format; None when unknown."""
+        source_bits = self.source_bits_per_sample * self.n_samples
+        return _ratio(source_bits, 8 * self.n_bytes) if source_bits else None
+
+    @property
+    def cr_int16(self) -> float | None:
+        """Compression ratio against 16 bits a sample; None for a record without samples."""
+        return _ratio(16 * self.n_samples, 8 * self.n_bytes) if self.n_samples else None
+
+    @property
+    def inverse_cr(self) -> float | None:
+        """CR^-1 of the SAN layer, (W + 2 A) / n as in the paper; None without a SAN layer."""
+        if not self.n_kernels:
+            return None
+        return _ratio(self.kernel_numbers + 2 * self.n_amplitudes, self.n_samples)
+
+    @property
+    def normalized_loss(self) -> float | None:
+        """L(r, x) / L(0, x) of the SAN layer with L the mean absolute error; None without one."""
+        return _ratio(self.san_error, self.san_reference) if self.n_kernels else None
+
+    @property
+    def flithos(self) -> float | None:
+        """Phi of the SAN layer, sqrt(CR^-2 + L~^2); None without one."""
+        inverse_cr, loss = self.inverse_cr, self.normalized_loss
+        return None if inverse_cr is None or loss is None else math.hypot(inverse_cr, loss)
+
+    @property
+    def activations_per_minute(self) -> float | None:
+        """Activations (positions) a minute; None without a SAN layer."""
+        return _ratio(60 * self.n_activations, self.duration_seconds) if self.n_kernels else None
+
+    @property
+    def samples_per_second(self) -> float | None:
+        """Samples of all channels that were encoded in a second; None when not encoded now."""
+        return _ratio(self.n_samples, self.encode_seconds) if self.encode_seconds else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all figures, counted and derived, as plain JSON values."""
+        derived = {name: getattr(self, name) for name in _DERIVED}
+        return {**asdict(self), **derived}
+
+
+_DERIVED = (
+    "bits_per_sample",
+    "cr_original",
+    "cr_source_bits",
+    "cr_int16",
+    "inverse_cr",
+    "normalized_loss",
+    "flithos",
+    "activations_per_minute",
+    "samples_per_second",
+)
+
+
+def _ratio(numerator: float, denominator: float) -> float | None:
+    return numerator / denominator if denominator else None

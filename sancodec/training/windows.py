@@ -1,0 +1,131 @@
+"""Windows to train on: records are read, resampled, freed of baseline wander and normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import resample_poly
+
+from sancodec.errors import RecordError
+from sancodec.formats.wfdb import WfdbRecord
+from sancodec.recording import RecordSource
+
+# Ten seconds of ECG stay below 20 standard deviations; what does not is a fault of the recording.
+_LARGEST = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowConfig:
+    """How windows are cut; every time is in seconds."""
+
+    fs: float = 360.0
+    seconds: float = 10.0
+    baseline_seconds: float = 1.0
+    n_per_record: int = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordWindows:
+    """The windows of one record.
+
+    Attributes
+    ----------
+    name : str
+    windows : (n_windows, n_leads, n_samples) float32
+        Each lead of each window with a standard deviation of 1.
+    """
+
+    name: str
+    windows: NDArray[np.float32]
+
+
+def find_records(sources: Sequence[Path]) -> list[Path]:
+    """Give the records that are named: each as it is, each folder as all headers below it.
+
+    Raises
+    ------
+    RecordError
+        A folder has no header.
+    """
+    found: list[Path] = []
+    for source in sources:
+        if not source.is_dir():
+            found.append(source)
+            continue
+        headers = sorted(source.rglob("*.hea"))
+        if not headers:
+            raise RecordError(f"{source}: no record (*.hea) in this folder or below it")
+        found += headers
+    return found
+
+
+def read_windows(path: Path, config: WindowConfig) -> RecordWindows:
+    """Give evenly spread windows of a record, at the sampling frequency of the model.
+
+    Windows with a flat or faulty lead are left out.
+
+    Raises
+    ------
+    RecordError
+        The record cannot be read, mixes sampling frequencies, or has no usable window.
+    """
+    record = WfdbRecord.open(path)
+    windows = [normalised for window in _cut(record, config) if _usable(normalised := window)]
+    if not windows:
+        raise RecordError(
+            f"{path}: no window of {config.seconds:g} s without a flat or faulty lead"
+        )
+    return RecordWindows(name=record.name, windows=np.stack(windows))
+
+
+def normalise(
+    samples: NDArray[np.float64], fs: float, baseline_seconds: float
+) -> NDArray[np.float32]:
+    """Give the leads without baseline wander, each divided by its standard deviation.
+
+    The baseline is the running mean over ``baseline_seconds``, taken twice; with 0 it is the
+    mean, as in the paper. A flat lead stays 0.
+
+    Parameters
+    ----------
+    samples : (n_leads, n_samples) float64
+
+    Returns
+    -------
+    (n_leads, n_samples) float32
+    """
+    width = min(round(baseline_seconds * fs), samples.shape[1])
+    if width > 1:
+        once = uniform_filter1d(samples, width, axis=1, mode="nearest")
+        samples = samples - uniform_filter1d(once, width, axis=1, mode="nearest")
+    samples = samples - samples.mean(axis=1, keepdims=True)
+    deviation = samples.std(axis=1, keepdims=True)
+    return (samples / np.where(deviation > 0, deviation, 1)).astype(np.float32)
+
+
+def _cut(record: RecordSource, config: WindowConfig) -> Iterator[NDArray[np.float32]]:
+    if any(channel.samples_per_frame != 1 for channel in record.channels):
+        raise RecordError(f"{record.name}: channels of several sampling frequencies")
+    n_frames = round(config.seconds * record.fs)
+    n_windows = min(record.n_frames // max(n_frames, 1), config.n_per_record)
+    n_samples = round(config.seconds * config.fs)
+    ratio = Fraction(config.fs / record.fs).limit_denominator(1000)
+    for start in np.linspace(0, record.n_frames - n_frames, n_windows).astype(int):
+        samples = record.read(int(start), int(start) + n_frames).samples.T.astype(np.float64)
+        if ratio != 1:
+            offset = samples[:, :1]
+            samples = offset + resample_poly(
+                samples - offset, ratio.numerator, ratio.denominator, axis=1
+            )
+            samples = np.pad(samples, ((0, 0), (0, 2)), mode="edge")[:, :n_samples]
+        yield normalise(samples, config.fs, config.baseline_seconds)
+
+
+def _usable(window: NDArray[np.float32]) -> bool:
+    return bool((window.std(axis=1) > 0.5).all() and np.abs(window).max() < _LARGEST)
