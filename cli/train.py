@@ -42,6 +42,12 @@ _SIGNAL_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 )
 @click.option("--kernels", default=4, show_default=True, help="Number of kernels.")
 @click.option("--epochs", default=12, show_default=True, help="Number of epochs.")
+@click.option(
+    "--starts",
+    default=6,
+    show_default=True,
+    help="Sets of kernels tried for an epoch; the best one is trained on.",
+)
 @click.option("--seed", default=0, show_default=True, help="Same seed, same records, same bytes.")
 @click.option("--fs", default=360.0, show_default=True, metavar="HZ", help="Of the model, in Hz.")
 @click.option(
@@ -137,6 +143,7 @@ def _configs(settings: dict[str, Any]) -> tuple[TrainConfig, WindowConfig]:
     config = TrainConfig(
         n_kernels=settings["kernels"],
         n_epochs=settings["epochs"],
+        n_starts=settings["starts"],
         seed=settings["seed"],
         fs=settings["fs"],
         before_seconds=settings["before"],

@@ -69,6 +69,11 @@ class Span:
     n_bytes: int
     what: str
 
+    @property
+    def stop(self) -> int:
+        """Offset behind the last byte."""
+        return self.offset + self.n_bytes
+
 
 class ContainerWriter:
     """Writes a container to a stream from its first byte to its last, without seeking.
@@ -134,12 +139,8 @@ class ContainerReader:
 
     Raises
     ------
-    TruncatedError
-        The file was cut short.
-    ChecksumError
-        A checksum differs from the bytes it stands for.
-    UnsupportedError
-        The file needs a newer version.
+    TruncatedError, ChecksumError, UnsupportedError
+        The file was cut short; is damaged; needs a newer version.
     CorruptError
         The file is not a container, or its fields contradict one another.
     """
@@ -181,7 +182,10 @@ class ContainerReader:
     def _check_start(self) -> None:
         start = self._read(0, min(_N_START, self._n_bytes))
         if not MAGIC.startswith(start[: len(MAGIC)]):
-            raise CorruptError(f"{self._name}: {_say_what_it_is(start)}")
+            problem = f"not a .san file (it begins with {start.hex(' ')})"
+            if start[1:4] == MAGIC[1:4]:
+                problem = "damaged magic, as by a transfer in text mode; copy it again as binary"
+            raise CorruptError(f"{self._name}: {problem}")
         if len(start) < _N_START:
             raise TruncatedError(
                 f"{self._name}: the file ends after {len(start)} bytes, within its magic; "
@@ -232,7 +236,7 @@ class ContainerReader:
             raise reader.corrupt(
                 "index", f"{reader.remaining} bytes for the sizes of {header.n_chunks} chunks"
             )
-        offset = self._spans[-1].offset + self._spans[-1].n_bytes
+        offset = self._spans[-1].stop
         entries = []
         for i in range(header.n_chunks):
             n_bytes = reader.varint(f"size of chunk {i}", self._n_bytes)
@@ -247,18 +251,16 @@ class ContainerReader:
 
     def _read_restoration(self, index_offset: int) -> bytes:
         """Give the section between the last chunk and the index, if there is one."""
-        offset = self._spans[-1].offset + self._spans[-1].n_bytes
+        offset, what = self._spans[-1].stop, "restoration"
         if offset == index_offset:
             return b""
-        payload, n_bytes = self._read_section(
-            offset, index_offset, SECTION_RESTORATION, "restoration"
-        )
+        payload, n_bytes = self._read_section(offset, index_offset, SECTION_RESTORATION, what)
         if offset + n_bytes != index_offset:
             raise CorruptError(
                 f"{self._name}: restoration ends at offset {offset + n_bytes}, "
                 f"the index begins at {index_offset}"
             )
-        self._spans.append(Span(offset, n_bytes, "restoration"))
+        self._spans.append(Span(offset, n_bytes, what))
         return payload
 
     def _read_section(self, offset: int, stop: int, kind: int, what: str) -> tuple[bytes, int]:
@@ -299,9 +301,3 @@ class ContainerReader:
 def _encode_section(kind: int, payload: bytes) -> bytes:
     section = ByteWriter().u8(kind).counted(payload).getvalue()
     return section + zlib.crc32(section).to_bytes(_N_CRC, "little")
-
-
-def _say_what_it_is(start: bytes) -> str:
-    if start[1:4] == MAGIC[1:4]:
-        return "the magic is damaged, as by a transfer in text mode; copy it again as binary"
-    return f"not a .san file (it begins with {start[: len(MAGIC)].hex(' ')})"

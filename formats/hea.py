@@ -19,6 +19,9 @@ _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?", re.ASCII)
 _FREQUENCY = re.compile(rf"({_NUMBER})(?:/.*)?", re.ASCII)
 _INTEGER = re.compile(r"[-+]?\d{1,18}", re.ASCII)
 
+# Not splitlines: it also splits at characters that a description may hold.
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
 _DEFAULT_FS = 250.0
 _DEFAULT_GAIN = 200.0
 _DEFAULT_UNITS = "mV"
@@ -56,7 +59,7 @@ def parse_header(text: str, path: Path) -> HeaderText:
     RecordError
         A line says something that cannot be, or the record is of a kind that is not supported.
     """
-    lines = [(i, line.strip()) for i, line in enumerate(text.splitlines(), 1)]
+    lines = [(i, line.strip()) for i, line in enumerate(_LINE_END.split(text), 1)]
     lines = [(i, line) for i, line in lines if line and not line.startswith("#")]
     if not lines:
         raise RecordError(f"{path}: empty; expected a WFDB header")

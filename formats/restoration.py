@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from sancodec.formats.originals import (
 from sancodec.formats.output import PendingFiles
 from sancodec.recording import Recording
 
-__all__ = ["Restorer", "SourceFile", "describe", "restore"]
+__all__ = ["Restorer", "SourceFile", "check", "describe", "restore"]
 
 _PIECE_BYTES = 1 << 20
 
@@ -110,11 +111,22 @@ def restore(
         builds = [
             _Build(file, target, name) for file, target in zip(files, pending.files, strict=True)
         ]
-        for span in spans:
-            _feed(builds, span, name)
-        for build in builds:
-            build.finish()
+        _build_all(builds, spans, name)
         return pending.commit()
+
+
+def check(restoration: bytes, spans: Iterable[Recording], name: str = "") -> None:
+    """Rebuild the original files without keeping them; parameters and errors as of ``restore``."""
+    files = describe(restoration, name).files
+    with Path(os.devnull).open("wb") as nowhere:
+        _build_all([_Build(file, nowhere, name) for file in files], spans, name)
+
+
+def _build_all(builds: Sequence[_Build], spans: Iterable[Recording], name: str) -> None:
+    for span in spans:
+        _feed(builds, span, name)
+    for build in builds:
+        build.finish()
 
 
 def _feed(builds: Sequence[_Build], span: Recording, name: str) -> None:

@@ -116,7 +116,7 @@ def _difference(
     first, second = _wide(reconstruction), _wide(signal)
     if first.shape != second.shape:
         raise ConfigError(f"reconstruction is {first.shape}, the signal is {second.shape}")
-    return first - second
+    return np.asarray(np.subtract(first, second))
 
 
 def _sum_abs(values: NDArray[np.float64] | NDArray[np.int64]) -> float:

@@ -8,6 +8,7 @@ All arithmetic that the decoder repeats is binary64 with + - * / in the order wr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -334,7 +335,12 @@ class _Leads:
     """Leads of one chunk in the order of coding, and what each leaves to the next."""
 
     def __init__(
-        self, n_samples: int, fs: float, san: NDArray[np.int32], beats: Beats, n_kernels: int
+        self,
+        n_samples: int,
+        fs: float,
+        san: NDArray[np.int32],
+        beats: Sequence[Beats],
+        n_kernels: int,
     ) -> None:
         self._n_samples = n_samples
         self._fs = fs
@@ -357,7 +363,7 @@ class _Leads:
             near=near,
             around=around,
             loud=np.zeros(self._n_samples),
-            beats=self._beats,
+            beats=self._beats[lead],
             template=new_template_state(max(self._n_kernels, 1), self._fs),
         )
 
@@ -367,7 +373,7 @@ class _Leads:
         """Code or decode one lead in place; give the number of symbols put so far."""
         context = self._context(lead)
         n = N_OWN + context.others.shape[0] * (LOOK_AHEAD + context.n_back + 1)
-        if self._beats.start.size > 0:
+        if context.beats.start.size > 0:
             n += 2 * LOOK_AHEAD + SAN_BACK + EXPECTED_BACK + 2
         trace = _new_trace(self._n_samples)
         n_symbols = _code_lead(
@@ -386,8 +392,47 @@ class _Leads:
         return n_symbols
 
 
+def _symbols_of(
+    samples: NDArray[np.int32],
+    fs: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Give the symbols of all leads, and how many there are after each lead."""
+    n_leads, n_samples = samples.shape
+    symbols = np.empty((3, MAX_SYMBOLS * n_samples * n_leads), np.int64)
+    coder = Coder(
+        density_table(), guess_table(), symbols, np.zeros(0, np.uint32), np.zeros(3, np.int64)
+    )
+    leads = _Leads(n_samples, fs, san, beats, n_kernels)
+    counts = [0]
+    for lead in range(n_leads):
+        signal = samples[lead].astype(np.int64)
+        counts.append(leads.code(lead, signal, counts[-1], coder, False))
+    return symbols, counts
+
+
+def predictive_bits(
+    samples: NDArray[np.int32],
+    fs: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> NDArray[np.float64]:
+    """Give the (n_leads,) bits that ``encode_predictive`` would spend, to choose by."""
+    symbols, counts = _symbols_of(samples, fs, san, beats, n_kernels)
+    bits = symbols[2, : counts[-1]] - np.log2(symbols[1, : counts[-1]])
+    totals = np.concatenate([[0.0], np.cumsum(bits)])
+    return np.diff(totals[counts])
+
+
 def encode_predictive(
-    samples: NDArray[np.int32], fs: float, san: NDArray[np.int32], beats: Beats, n_kernels: int
+    samples: NDArray[np.int32],
+    fs: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
 ) -> bytes:
     """Code the leads of one chunk so that ``decode_predictive`` gives them back exactly.
 
@@ -399,21 +444,13 @@ def encode_predictive(
         Sampling frequency, in Hz; sets the length of the learned templates.
     san : (n_leads, n_samples) int32
         SAN reconstruction, in 2**-FRACTION_BITS ADC units; zeros where there is none.
-    beats : Beats
-        The activations behind ``san``; none switches the SAN regressors off.
+    beats : sequence of n_leads Beats
+        The activations behind ``san``; a lead with none goes without the SAN regressors.
     n_kernels : int
         Number of classes that ``beats.kernel`` may name.
     """
-    n_leads, n_samples = samples.shape
-    symbols = np.empty((3, MAX_SYMBOLS * n_samples * n_leads), np.int64)
-    coder = Coder(
-        density_table(), guess_table(), symbols, np.zeros(0, np.uint32), np.zeros(3, np.int64)
-    )
-    leads = _Leads(n_samples, fs, san, beats, n_kernels)
-    n_symbols = 0
-    for lead in range(n_leads):
-        n_symbols = leads.code(lead, samples[lead].astype(np.int64), n_symbols, coder, False)
-    words = encode_symbols(symbols[0], symbols[1], symbols[2], n_symbols)
+    symbols, counts = _symbols_of(samples, fs, san, beats, n_kernels)
+    words = encode_symbols(symbols[0], symbols[1], symbols[2], counts[-1])
     return words.astype("<u4").tobytes()
 
 
@@ -422,7 +459,7 @@ def decode_predictive(  # noqa: PLR0917
     n_samples: int,
     fs: float,
     san: NDArray[np.int32],
-    beats: Beats,
+    beats: Sequence[Beats],
     n_kernels: int,
 ) -> NDArray[np.int32]:
     """Give back the (n_leads, n_samples) int32 samples of ``encode_predictive``.
@@ -444,9 +481,9 @@ def decode_predictive(  # noqa: PLR0917
     for lead in range(san.shape[0]):
         samples = np.zeros(n_samples, np.int64)
         leads.code(lead, samples, 0, coder, True)
-        if cursor[2] or np.abs(samples).max(initial=0) > np.iinfo(np.int32).max:
-            if cursor[2] or samples.min() < np.iinfo(np.int32).min:
-                raise CorruptError(f"residual: lead {lead} does not decode to its samples")
+        limits = np.iinfo(np.int32)
+        if cursor[2] or samples.min() < limits.min or samples.max() > limits.max:
+            raise CorruptError(f"residual: lead {lead} does not decode to its samples")
         decoded[lead] = samples
     if not at_end(words, cursor):
         raise CorruptError("residual: words are left after the last sample")

@@ -263,7 +263,7 @@ def _tap(bank: KernelBank, at: Fraction, width: Fraction) -> NDArray[np.int64]:
     inside = weights[first - at_taps.start : last - at_taps.start]
     total = int(weights.sum())
     # Weights below 2**15 and taps below 2**15: int64 has room for 2**32 of them.
-    return (2 * (taps * inside).sum(axis=-1) + total) // (2 * total)
+    return np.asarray((2 * (taps * inside).sum(axis=-1) + total) // (2 * total), np.int64)
 
 
 def _cubic(x: Fraction) -> int:

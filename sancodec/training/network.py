@@ -56,12 +56,13 @@ class SparselyActivatedNetwork(nn.Module):
     def __init__(self, shape: Shape, kernels: Tensor) -> None:
         super().__init__()
         self.shape = shape
-        self.free = nn.Parameter(kernels.clone())
-        self.register_buffer("taper", taper(shape.n_taps))
+        self._taper = taper(shape.n_taps)
+        # So that the first kernels are those given, when they are tapered and have no mean.
+        self.free = nn.Parameter(kernels / self._taper.clamp(min=1e-3))
 
     def kernels(self) -> Tensor:
         """Give the kernels, (n_kernels, n_taps), tapered, without mean, of norm 1."""
-        return tapered(self.free, self.taper)
+        return tapered(self.free, self._taper)
 
     def forward(self, signals: Tensor) -> Output:
         """Reconstruct (n_windows, n_leads, n_samples) signals."""
@@ -123,7 +124,8 @@ def joint_strength(signals: Tensor, kernels: Tensor, centre: int) -> Tensor:
     n_samples, n_taps = signals.shape[-1], kernels.shape[-1]
     n_fft = 1 << (n_samples + n_taps - 1).bit_length()
     spectrum = torch.fft.rfft(signals, n_fft)[:, :, None]
-    similarity = torch.fft.irfft(spectrum * torch.fft.rfft(kernels, n_fft).conj(), n_fft)
+    filters = torch.fft.rfft(kernels, n_fft).conj()
+    similarity: Tensor = torch.fft.irfft(spectrum * filters, n_fft)
     return similarity.square().sum(1).sqrt().roll(centre, -1)[..., :n_samples]
 
 
@@ -144,9 +146,8 @@ def compete(strength: Tensor, distance: int) -> tuple[Tensor, Tensor]:
     kernel : (n_windows, n_samples) int64
         The kernel of each kept peak.
     """
-    rise = functional.pad(strength.diff(dim=-1), (1, 0))
-    fall = functional.pad(strength.diff(dim=-1), (0, 1))
-    peak = (rise > 0) & (fall <= 0) & (strength > 0)
+    step = functional.pad(strength, (1, 1)).diff(dim=-1)
+    peak = (step[..., :-1] > 0) & (step[..., 1:] <= 0) & (strength > 0)
     value, kernel = torch.where(peak, strength, -1.0).max(1)
     kept = torch.zeros_like(value, dtype=torch.bool)
     while bool((value >= 0).any()):

@@ -69,7 +69,7 @@ def _direction(segments: Tensor, nearest: Tensor, kernel: int) -> Tensor:
     members = segments[nearest == kernel]
     if not len(members):
         return segments[0]
-    direction = torch.linalg.eigh(members.T @ members).eigenvectors[:, -1]
+    direction: Tensor = torch.linalg.eigh(members.T @ members).eigenvectors[:, -1]
     # The eigenvector's sign is the library's; this one is the data's.
     sign = torch.sign(direction[direction.abs().argmax()])
     return direction * sign

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from sancodec.errors import ConfigError
 from sancodec.metrics import inverse_compression_ratio, mean_flithos, normalized_loss
@@ -32,7 +32,8 @@ class TrainConfig:
     before_seconds: float = 96 / 360
     after_seconds: float = 160 / 360
     distance_seconds: float = 0.3
-    learning_rate: float = 0.01
+    n_starts: int = 6
+    learning_rate: float = 0.02
     batch_size: int = 10
 
     def __post_init__(self) -> None:
@@ -40,6 +41,8 @@ class TrainConfig:
             raise ConfigError(f"kernels: {self.n_kernels}, expected 1 to {MAX_KERNELS}")
         if self.n_epochs < 1:
             raise ConfigError(f"epochs: {self.n_epochs}, expected at least 1")
+        if self.n_starts < 1:
+            raise ConfigError(f"starts: {self.n_starts}, expected at least 1")
         if self.seed < 0:
             raise ConfigError(f"seed: {self.seed}, expected 0 or more")
         if not (np.isfinite(self.fs) and self.fs > 0):
@@ -93,7 +96,9 @@ def train(
 ) -> TrainResult:
     """Train kernels and keep those of the epoch with the lowest mean flithos.
 
-    Every fifth window of each record is held back: not trained on, only judged by.
+    Every fifth window of each record is held back: not trained on, only judged by. Of
+    ``n_starts`` sets of kernels to start from, each trained for one epoch, the best goes on:
+    training ends in one of a few places, and some are much worse than others.
 
     Parameters
     ----------
@@ -101,14 +106,16 @@ def train(
         Called with the number of batches done and in all.
     """
     with _repeatable():
-        generator = torch.Generator().manual_seed(config.seed)
-        training, held_back = _split(records)
-        start = kernels_from_signals(training, config.shape, generator)
-        network = SparselyActivatedNetwork(config.shape, start)
-        return _train_epochs(network, training, held_back, config, generator, on_batch)
+        trainer = _Trainer(records, config, on_batch)
+        network = trainer.choose_start()
+        epochs, kernels = trainer.run(network, config.n_epochs)
+    best = min(epochs, key=lambda epoch: epoch.flithos)
+    return TrainResult(bank=_bank(kernels, config), best=best, epochs=tuple(epochs))
 
 
-def evaluate(network: SparselyActivatedNetwork, signals: Sequence[Tensor]) -> tuple[float, ...]:
+def evaluate(
+    network: SparselyActivatedNetwork, signals: Sequence[Tensor]
+) -> tuple[float, float, float]:
     """Give mean CR^-1, mean normalized loss and mean flithos over all windows.
 
     W is charged to every window, and an activation counts on each lead, as in the paper.
@@ -128,43 +135,70 @@ def evaluate(network: SparselyActivatedNetwork, signals: Sequence[Tensor]) -> tu
     return float(np.mean(crs)), float(np.mean(losses)), mean_flithos(crs, losses)
 
 
-def _train_epochs(
-    network: SparselyActivatedNetwork,
-    training: list[Tensor],
-    held_back: list[Tensor],
-    config: TrainConfig,
-    generator: torch.Generator,
-    on_batch: Callable[[int, int], None] | None,
-) -> TrainResult:
-    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    n_batches = sum(-(-len(signals) // config.batch_size) for signals in training)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_batches * config.n_epochs)
-    epochs: list[EpochResult] = []
-    best_kernels = network.kernels()
-    n_done = 0
-    for epoch in range(1, config.n_epochs + 1):
-        loss = 0.0
-        for batch in _batches(training, config.batch_size, generator):
-            loss += _step(network, optimizer, batch) / n_batches
-            schedule.step()
-            n_done += 1
-            if on_batch:
-                on_batch(n_done, n_batches * config.n_epochs)
-        cr, normalized, phi = evaluate(network, held_back)
-        epochs.append(
-            EpochResult(
-                epoch=epoch,
-                training_loss=loss,
-                inverse_cr=cr,
-                normalized_loss=normalized,
-                flithos=phi,
-            )
-        )
-        if phi <= min(result.flithos for result in epochs):
-            # A copy: the parameters themselves go on changing.
-            best_kernels = copy.deepcopy(network.kernels().detach())
-    best = min(epochs, key=lambda result: (result.flithos, -result.epoch))
-    return TrainResult(bank=_bank(best_kernels, config), best=best, epochs=tuple(epochs))
+class _Trainer:
+    """What all epochs of one training share: the signals, the chance, the progress."""
+
+    def __init__(
+        self,
+        records: Sequence[RecordWindows],
+        config: TrainConfig,
+        on_batch: Callable[[int, int], None] | None,
+    ) -> None:
+        self.config = config
+        self.training, self.held_back = _split(records)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.n_batches = sum(-(-len(windows) // config.batch_size) for windows in self.training)
+        self._on_batch = on_batch
+        self._n_done = 0
+
+    def choose_start(self) -> SparselyActivatedNetwork:
+        """Give the network that is best after one epoch, of ``n_starts``."""
+        trials: list[tuple[float, SparselyActivatedNetwork]] = []
+        for _ in range(self.config.n_starts):
+            start = kernels_from_signals(self.training, self.config.shape, self.generator)
+            network = SparselyActivatedNetwork(self.config.shape, start)
+            epochs, _ = self.run(network, 1)
+            trials.append((epochs[0].flithos, network))
+        return min(trials, key=lambda trial: trial[0])[1]
+
+    def run(
+        self, network: SparselyActivatedNetwork, n_epochs: int
+    ) -> tuple[list[EpochResult], Tensor]:
+        """Train for some epochs; give their figures, and the kernels of the best of them."""
+        optimizer = torch.optim.Adam(network.parameters(), lr=self.config.learning_rate)
+        schedule = CosineAnnealingLR(optimizer, self.n_batches * n_epochs)
+        epochs: list[EpochResult] = []
+        best_kernels = network.kernels()
+        for epoch in range(1, n_epochs + 1):
+            losses = []
+            for batch in _batches(self.training, self.config.batch_size, self.generator):
+                losses.append(_step(network, optimizer, batch))
+                schedule.step()
+                self._tell()
+            epochs.append(_judge(network, self.held_back, epoch, float(np.mean(losses))))
+            if epochs[-1].flithos < min((e.flithos for e in epochs[:-1]), default=np.inf):
+                # A copy: the parameters themselves go on changing.
+                best_kernels = network.kernels().detach().clone()
+        return epochs, best_kernels
+
+    def _tell(self) -> None:
+        self._n_done += 1
+        if self._on_batch:
+            n_epochs = self.config.n_starts + self.config.n_epochs
+            self._on_batch(self._n_done, self.n_batches * n_epochs)
+
+
+def _judge(
+    network: SparselyActivatedNetwork, signals: Sequence[Tensor], epoch: int, loss: float
+) -> EpochResult:
+    inverse_cr, normalized, phi = evaluate(network, signals)
+    return EpochResult(
+        epoch=epoch,
+        training_loss=loss,
+        inverse_cr=inverse_cr,
+        normalized_loss=normalized,
+        flithos=phi,
+    )
 
 
 def _step(
@@ -202,7 +236,8 @@ def _batches(
     batches = []
     for record in signals:
         order = torch.randperm(len(record), generator=generator)
-        batches += [record[part] for part in order.split(batch_size)]
+        parts = range(0, len(record), batch_size)
+        batches += [record[order[start : start + batch_size]] for start in parts]
     for i in torch.randperm(len(batches), generator=generator):
         yield batches[i]
 

@@ -1,0 +1,98 @@
+"""The codec on arrays and recordings, as Python users call it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.codec import SanFile, encode_stream
+from sancodec.config import CodecConfig
+from sancodec.errors import VerifyError
+from sancodec.formats.arrays import ArraySource
+from sancodec.inspection import open_san
+from sancodec.recording import Channel, Recording
+
+
+def encode(
+    samples: NDArray[np.integer[Any]] | Recording,
+    *,
+    fs: float | None = None,
+    channels: Sequence[Channel] | None = None,
+    name: str | None = None,
+    config: CodecConfig | None = None,
+    verify: bool = True,
+) -> bytes:
+    """Give the .san file of digital samples, as bytes.
+
+    Parameters
+    ----------
+    samples : (n_samples, n_channels) or (n_samples,) array of integers, or Recording
+        In ADC units.
+    fs : float, optional
+        Sampling frequency in Hz; needed with an array.
+    channels : sequence of Channel, optional
+        Names, units and gains of the columns of an array.
+    name : str, optional
+        Name of the record.
+    config : CodecConfig, optional
+    verify : bool
+        Whether the bytes are decoded and compared before they are given back.
+
+    Raises
+    ------
+    RecordError
+        The samples are not integers, do not fit into int32, or do not fit their channels.
+    VerifyError
+        The bytes do not decode to the samples.
+    """
+    source = ArraySource(samples, fs=fs, channels=channels, name=name)
+    stream = io.BytesIO()
+    encode_stream(source, stream, config or CodecConfig())
+    if verify:
+        decoded = SanFile(stream, source.name).read()
+        original = source.read(0, source.n_frames)
+        if not np.array_equal(decoded.interleaved(), original.interleaved()):
+            raise VerifyError(f"{source.name}: the encoded bytes do not decode to the samples")
+    return stream.getvalue()
+
+
+def decode(encoded: bytes | str | Path) -> Recording:
+    """Give the whole recording of a .san file, from its bytes or its path.
+
+    Raises
+    ------
+    CorruptError
+        The file is damaged, or not a .san file.
+    RecordError
+        The file cannot be read.
+    """
+    with open(encoded) as file:
+        return file.read()
+
+
+def open(encoded: bytes | str | Path, *, provider: str = "auto") -> SanFile:  # noqa: A001
+    """Open a .san file for reading parts of it: ``sancodec.open(path).read(start, stop)``.
+
+    Parameters
+    ----------
+    encoded : bytes, str or Path
+        The file's bytes, or its path.
+    provider : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    CorruptError
+        The file is damaged, or not a .san file.
+    RecordError
+        The file cannot be read.
+    """
+    if isinstance(encoded, bytes):
+        return SanFile(io.BytesIO(encoded), provider=provider)
+    path = Path(encoded)
+    return SanFile(open_san(path), str(path), provider=provider)

@@ -1,0 +1,340 @@
+"""Records to .san streams and back, chunk by chunk, so that length does not cost memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.chunk import (
+    EncodedChunk,
+    Group,
+    SanLayer,
+    decode_chunk,
+    decode_layer,
+    encode_chunk,
+)
+from sancodec.config import CodecConfig
+from sancodec.errors import ConfigError, CorruptError, RecordError
+from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
+from sancodec.formats.header import FIDELITY_LOSSLESS, LEVEL_DEFAULT
+from sancodec.formats.parameters import encode_parameters
+from sancodec.parameters import encode_kernels, parameters_of, plan_of
+from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
+from sancodec.recording import Recording, RecordSource
+from sancodec.residual.predictive import FRACTION_BITS
+from sancodec.runtime import SynthesisSession, open_session
+from sancodec.san.kernels import KernelBank
+
+Progress = Callable[[int, int], None]
+"""Called with the frames done, and the frames in all."""
+
+
+class SpanObserver(Protocol):
+    """Sees every span that is encoded, in order; gives the restoration at the end."""
+
+    def feed(self, span: Recording) -> None:
+        """See the next span."""
+
+    def finish(self) -> bytes:
+        """Give the restoration of the original files."""
+
+
+@dataclass
+class _Tally:
+    """What adds up over the chunks of a record."""
+
+    n_activations: int = 0
+    n_amplitudes: int = 0
+    san_bytes: int = 0
+    residual_bytes: int = 0
+    san_error: int = 0
+    san_reference: int = 0
+
+    def add(self, chunk: EncodedChunk, span: Recording, plan: EncodingPlan) -> None:
+        self.san_bytes += chunk.san_bytes
+        self.residual_bytes += chunk.residual_bytes
+        if chunk.layer is None:
+            return
+        assert plan.chunks.san is not None
+        group = plan.chunks.groups[plan.chunks.san.group]
+        error, reference = _losses(chunk.layer, span, group)
+        self.san_error += error
+        self.san_reference += reference
+        self.n_activations += chunk.layer.activations.n_activations
+        self.n_amplitudes += int(np.count_nonzero(chunk.layer.activations.amplitude))
+
+
+def _losses(layer: SanLayer, span: Recording, group: Group) -> tuple[int, int]:
+    """Give sum |x - mean - r| and sum |x - mean| over the leads of the group, in ADC units."""
+    error = reference = 0
+    for lead, channel in enumerate(group.channels):
+        signal = span.signals[channel].astype(np.int64)
+        centred = signal - int(np.floor(signal.mean() + 0.5))
+        error += int(np.abs(centred - to_adc_units(layer.reconstruction[lead])).sum())
+        reference += int(np.abs(centred).sum())
+    return error, reference
+
+
+def to_adc_units(reconstruction: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Round a SAN reconstruction, in 2**-FRACTION_BITS ADC units, half up."""
+    return (reconstruction.astype(np.int64) + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS
+
+
+class SampleHash:
+    """SHA-256 over interleaved samples as little-endian int32, span after span."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, span: Recording) -> None:
+        """Add the next span."""
+        self._hash.update(np.ascontiguousarray(span.interleaved(), "<i4").data)
+
+    def digest(self) -> bytes:
+        """Give the 32 bytes of the hash."""
+        return self._hash.digest()
+
+
+def encode_stream(
+    source: RecordSource,
+    target: BinaryIO,
+    config: CodecConfig,
+    *,
+    session: SynthesisSession | None = None,
+    restorer: SpanObserver | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Encode a record into ``target``, reading it once for the plan and once for the chunks.
+
+    Parameters
+    ----------
+    target : BinaryIO
+        Only written to, from the first byte to the last.
+    restorer : SpanObserver, optional
+        Learns how to give back the original files.
+
+    Raises
+    ------
+    RecordError
+        The record has no samples or no channels, or changed while it was read.
+    ModelError, ConfigError
+        The model or the settings are not there or contradict one another.
+    """
+    if source.n_frames < 1 or not source.channels:
+        raise RecordError(f"{source.name}: no samples; there is nothing to encode")
+    session = session or open_session("cpu")
+    chunk_frames = chunk_frames_of(source, config)
+    plan = plan_record(source, config, session, chunk_frames)
+    writer = ContainerWriter(target, _header(source, plan, chunk_frames))
+    tally, samples_hash = _Tally(), SampleHash()
+    for start in range(0, source.n_frames, chunk_frames):
+        stop = min(start + chunk_frames, source.n_frames)
+        span, chunk = _encode_span(source, plan, session, start, stop)
+        writer.add_chunk(chunk.payload)
+        tally.add(chunk, span, plan)
+        samples_hash.add(span)
+        if restorer is not None:
+            restorer.feed(span)
+        if progress is not None:
+            progress(stop, source.n_frames)
+    restoration = restorer.finish() if restorer is not None else b""
+    writer.finish(
+        Summary(sample_hash=samples_hash.digest(), restoration=restoration, **vars(tally))
+    )
+
+
+def _encode_span(
+    source: RecordSource, plan: EncodingPlan, session: SynthesisSession, start: int, stop: int
+) -> tuple[Recording, EncodedChunk]:
+    context = context_frames(plan.chunks)
+    first = max(start - context, 0)
+    wide = source.read(first, min(stop + context, source.n_frames))
+    span = wide.frames(start - first, stop - first)
+    activations = plan.activations(wide, start - first, stop - start)
+    return span, encode_chunk(span, plan.chunks, activations, session)
+
+
+def _header(source: RecordSource, plan: EncodingPlan, chunk_frames: int) -> Header:
+    san = plan.chunks.san
+    parameters = b"" if san is None else encode_parameters(parameters_of(san, plan.model_name))
+    embedded = b"" if san is None or plan.model_digest else encode_kernels(san.bank)
+    return Header(
+        name=source.name,
+        fs=source.fs,
+        channels=source.channels,
+        n_frames=source.n_frames,
+        chunk_frames=chunk_frames,
+        fidelity=FIDELITY_LOSSLESS,
+        level=LEVEL_DEFAULT,
+        parameters=parameters,
+        model_digest=bytes.fromhex(plan.model_digest),
+        kernels=embedded,
+    )
+
+
+class SanFile:
+    """A .san file that is open for reading; samples are decoded chunk by chunk, as asked for.
+
+    Parameters
+    ----------
+    source : BinaryIO
+        Seekable; stays open as long as this is used.
+    name : str
+        Name of the file, for messages.
+    provider : str
+        Where the SAN layer is reconstructed: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    find_model : callable, optional
+        Gives the kernels for a digest, where the file names a model that is not shipped.
+
+    Raises
+    ------
+    CorruptError
+        The file is damaged, or not a .san file.
+    """
+
+    def __init__(
+        self,
+        source: BinaryIO,
+        name: str = "<bytes>",
+        *,
+        provider: str = "auto",
+        find_model: Callable[[str], KernelBank] | None = None,
+    ) -> None:
+        self.name = name
+        self.container = ContainerReader(source, name)
+        self.header = self.container.header
+        self.summary = self.container.summary
+        self._source = source
+        self._provider = provider
+        self._find_model = find_model
+        self._session: SynthesisSession | None = None
+        plan = (self.header, name) if find_model is None else (self.header, name, find_model)
+        self.plan = plan_of(*plan)
+
+    def __enter__(self) -> SanFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames of the record."""
+        return self.header.n_frames
+
+    def read(self, start: int = 0, stop: int | None = None) -> Recording:
+        """Give the frames ``start`` to ``stop`` (exclusive), decoding only their chunks.
+
+        Raises
+        ------
+        ConfigError
+            The span is outside of the record.
+        CorruptError
+            A chunk is damaged; the message names it.
+        """
+        spans = list(self.spans(start, stop))
+        return _join(self._empty(), spans)
+
+    def spans(
+        self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
+    ) -> Iterator[Recording]:
+        """Give the frames ``start`` to ``stop`` chunk by chunk; errors as of ``read``.
+
+        Parameters
+        ----------
+        layer : str
+            ``"signal"``, or ``"san"`` for the SAN layer's reconstruction alone: baseline plus
+            kernels, zeros plus baseline where a channel has none.
+        """
+        start, stop = self._check_span(start, stop)
+        for i, entry in enumerate(self.container.chunks):
+            first, last = max(start, entry.start), min(stop, entry.start + entry.n_frames)
+            if first >= last:
+                continue
+            decoded = self._preview(i) if layer == "san" else self.chunk(i)[0]
+            yield decoded.frames(first - entry.start, last - entry.start)
+
+    def chunk(self, i: int) -> tuple[Recording, SanLayer | None]:
+        """Decode chunk ``i``: its samples, and its SAN layer if the record has one."""
+        entry = self.container.chunks[i]
+        payload = self.container.read_chunk(i)
+        try:
+            return decode_chunk(payload, self._empty(), self.plan, entry.n_frames, self._open())
+        except CorruptError as error:
+            raise type(error)(f"{self.name}: {self._say_chunk(i)}: {error}") from error
+
+    def layer(self, i: int) -> SanLayer:
+        """Decode the SAN layer of chunk ``i`` alone; ConfigError where the record has none."""
+        session = self._open()
+        if session is None:
+            raise ConfigError(f"{self.name}: has no SAN layer; it was encoded without one")
+        payload, entry = self.container.read_chunk(i), self.container.chunks[i]
+        try:
+            return decode_layer(payload, self._empty(), self.plan, entry.n_frames, session)
+        except CorruptError as error:
+            raise type(error)(f"{self.name}: {self._say_chunk(i)}: {error}") from error
+
+    def _preview(self, i: int) -> Recording:
+        san = self.plan.san
+        layer = self.layer(i)
+        assert san is not None
+        entry = self.container.chunks[i]
+        signals = []
+        for channel in self.header.channels:
+            size = entry.n_frames * channel.samples_per_frame
+            signals.append(np.full(size, channel.baseline, np.int32))
+        limits = np.iinfo(np.int32)
+        for lead in san.leads:
+            number = self.plan.groups[san.group].channels[lead]
+            shape = signals[number] + to_adc_units(layer.reconstruction[lead])
+            signals[number] = np.clip(shape, limits.min, limits.max).astype(np.int32)
+        return Recording(
+            name=self.header.name,
+            fs=self.header.fs,
+            channels=self.header.channels,
+            signals=tuple(signals),
+        )
+
+    def _open(self) -> SynthesisSession | None:
+        if self.plan.san is not None and self._session is None:
+            self._session = open_session(self._provider)
+        return self._session
+
+    def _empty(self) -> Recording:
+        channels = self.header.channels
+        nothing = tuple(np.zeros(0, np.int32) for _ in channels)
+        return Recording(
+            name=self.header.name, fs=self.header.fs, channels=channels, signals=nothing
+        )
+
+    def _say_chunk(self, i: int) -> str:
+        entry = self.container.chunks[i]
+        first, last = entry.start, entry.start + entry.n_frames
+        fs = self.header.fs
+        return f"chunk {i} ({first / fs:.1f} s to {last / fs:.1f} s)"
+
+    def _check_span(self, start: int, stop: int | None) -> tuple[int, int]:
+        stop = self.n_frames if stop is None else stop
+        if not 0 <= start <= stop <= self.n_frames:
+            raise ConfigError(
+                f"{self.name}: frames {start} to {stop}, the record has {self.n_frames}"
+            )
+        return start, stop
+
+
+def _join(empty: Recording, spans: list[Recording]) -> Recording:
+    if not spans:
+        return empty
+    signals = tuple(
+        np.concatenate([span.signals[i] for span in spans]) for i in range(len(empty.channels))
+    )
+    return Recording(name=empty.name, fs=empty.fs, channels=empty.channels, signals=signals)

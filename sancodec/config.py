@@ -1,0 +1,62 @@
+"""Settings of the encoder. None of them is needed to decode."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from sancodec.errors import ConfigError
+
+KERNEL_SOURCES = ("auto", "model", "fit")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecConfig:
+    """How to encode.
+
+    Attributes
+    ----------
+    model : str
+        ``"auto"`` takes the shipped model of the signal, ``"none"`` switches the SAN layer off,
+        otherwise the name of a shipped model or the path of a model file.
+    kernels : str
+        Where kernels come from: ``"model"``, ``"fit"`` (fitted to the record and stored in the
+        file), or ``"auto"``: fitted where that pays, else from the model.
+    chunk_seconds : float or None
+        Length of an independently decodable chunk, in seconds; None for the default: a minute,
+        and longer where that would be few samples.
+
+    Raises
+    ------
+    ConfigError
+        A setting is out of range.
+    """
+
+    model: str = "auto"
+    kernels: str = "auto"
+    chunk_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ConfigError("model: empty, expected auto, none, a name or a path")
+        if self.kernels not in KERNEL_SOURCES:
+            raise ConfigError(
+                f"kernels: {self.kernels!r}, expected one of {', '.join(KERNEL_SOURCES)}"
+            )
+        seconds = self.chunk_seconds
+        if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+            raise ConfigError(f"chunk_seconds: {seconds}, expected above 0")
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the settings as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, settings: dict[str, Any]) -> CodecConfig:
+        """Take settings from ``to_json``; ConfigError where a name is not one of them."""
+        unknown = set(settings) - {field.name for field in dataclasses.fields(cls)}
+        if unknown:
+            raise ConfigError(f"settings: {', '.join(sorted(unknown))} unknown")
+        return cls(**settings)

@@ -1,0 +1,247 @@
+"""Records on disk to .san files and back: nothing half-written, nothing overwritten unasked."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from sancodec import models
+from sancodec.codec import Progress, SampleHash, SanFile, encode_stream
+from sancodec.config import CodecConfig
+from sancodec.errors import ChecksumError, CorruptError, VerifyError
+from sancodec.formats.arrays import write_npy, write_wfdb
+from sancodec.formats.output import PendingFiles
+from sancodec.formats.restoration import check, restore
+from sancodec.formats.wfdb import WfdbRecord
+from sancodec.inspection import inspect_file, inspect_stream, open_san
+from sancodec.recording import Recording
+from sancodec.report import Report
+from sancodec.runtime import SynthesisSession, open_session
+from sancodec.san.kernels import KernelBank
+
+__all__ = ["decode_file", "encode_file", "inspect_file", "open_file", "verify_file"]
+
+_COPY_BYTES = 1 << 20
+
+
+def encode_file(
+    record: Path,
+    target: Path | BinaryIO,
+    config: CodecConfig,
+    *,
+    verify: bool = True,
+    force: bool = False,
+    provider: str = "auto",
+    progress: Progress | None = None,
+) -> Report:
+    """Encode a WFDB record into a .san file, and decode it again before saying that it is done.
+
+    Parameters
+    ----------
+    record : Path
+        The record's name, its header, or its signal file.
+    target : Path or BinaryIO
+        Written only when all is well.
+    verify : bool
+        Whether the file is decoded and compared, samples and original files alike.
+    force : bool
+        Whether an existing target is overwritten.
+    progress : callable, optional
+        Called with frames done and frames in all; verifying counts as much as encoding.
+
+    Raises
+    ------
+    RecordError
+        The record is missing, incomplete or contradicts itself.
+    OutputError
+        The target exists or cannot be written.
+    VerifyError
+        What was written does not decode to what was read; nothing was kept.
+    ModelError, ProviderError, ConfigError
+        The model, the provider or the settings cannot be had.
+    """
+    started = time.perf_counter()
+    source = WfdbRecord.open(record)
+    session = open_session(provider)
+    with _pending(target, force) as stream:
+        encoding, verifying = _halves(progress) if verify else (progress, None)
+        encode_stream(
+            source,
+            stream,
+            config,
+            session=session,
+            restorer=source.restorer(),
+            progress=encoding,
+        )
+        stream.flush()
+        if verify:
+            _verify_written(stream, source, session, verifying)
+        report, _ = inspect_stream(stream, str(record))
+    seconds = time.perf_counter() - started
+    return replace(report, encode_seconds=seconds, verified=True if verify else False)
+
+
+def decode_file(
+    source: Path | BinaryIO,
+    directory: Path,
+    *,
+    provider: str = "auto",
+    force: bool = False,
+    layer: str = "signal",
+    start: int = 0,
+    stop: int | None = None,
+    fmt: str = "wfdb",
+    model: str | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Give back the original files of a .san file, or a part or layer of it as a new record.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the files go.
+    layer : str
+        ``"signal"``, or ``"san"`` for the SAN layer's reconstruction alone.
+    start, stop : int
+        Frames; anything but the whole record is written as a new record.
+    fmt : str
+        ``"wfdb"`` or ``"npy"``.
+    model : str, optional
+        Name or path of the model, where the file needs one that is not shipped.
+
+    Raises
+    ------
+    CorruptError
+        The file is damaged; nothing was written.
+    OutputError
+        A file exists or cannot be written.
+    """
+    with open_file(source, provider=provider, model=model) as file:
+        restoration = file.summary.restoration
+        whole = start == 0 and stop in {None, file.n_frames}
+        if whole and layer == "signal" and fmt == "wfdb" and restoration:
+            spans = _hashed(file, _counted(file, 0, None, layer, progress))
+            return restore(restoration, spans, directory, force=force, name=file.name)
+        stop = file.n_frames if stop is None else stop
+        spans = _counted(file, start, stop, layer, progress)
+        name = file.header.name + ("_san" if layer == "san" else "")
+        channels = file.header.channels
+        if fmt == "npy":
+            path = directory / f"{name}.npy"
+            return [write_npy(path, channels, stop - start, spans, force=force)]
+        return write_wfdb(directory, name, file.header.fs, channels, spans, force=force)
+
+
+def verify_file(
+    source: Path | BinaryIO,
+    *,
+    provider: str = "auto",
+    model: str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Decode a .san file, compare every checksum and hash, and rebuild its original files.
+
+    Raises
+    ------
+    CorruptError
+        Something differs; the message names it.
+    """
+    with open_file(source, provider=provider, model=model) as file:
+        _check(file, progress)
+
+
+@contextmanager
+def open_file(
+    source: Path | BinaryIO, *, provider: str = "auto", model: str | None = None
+) -> Iterator[SanFile]:
+    """Open a .san file for reading; errors as of ``SanFile``."""
+    name = str(source) if isinstance(source, Path) else "<stdin>"
+    stream = open_san(source) if isinstance(source, Path) else source
+    try:
+        yield SanFile(stream, name, provider=provider, find_model=_finder(model))
+    finally:
+        if isinstance(source, Path):
+            stream.close()
+
+
+def _finder(model: str | None) -> Callable[[str], KernelBank] | None:
+    if model is None:
+        return None
+    bank, _ = models.load(model)
+    return lambda _: bank
+
+
+@contextmanager
+def _pending(target: Path | BinaryIO, force: bool) -> Iterator[BinaryIO]:
+    """Give a stream whose content reaches the target only when nothing was raised."""
+    if isinstance(target, Path):
+        with PendingFiles([target], force=force) as pending:
+            yield pending.files[0]
+            pending.commit()
+        return
+    with tempfile.TemporaryFile() as spooled:
+        yield spooled
+        spooled.seek(0)
+        while piece := spooled.read(_COPY_BYTES):
+            target.write(piece)
+        target.flush()
+
+
+def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    """Give a progress for encoding and one for verifying, each half of the way."""
+    if progress is None:
+        return None, None
+    return (
+        lambda done, total: progress(done, 2 * total),
+        lambda done, total: progress(done + total, 2 * total),
+    )
+
+
+def _verify_written(
+    stream: BinaryIO, source: WfdbRecord, session: SynthesisSession, progress: Progress | None
+) -> None:
+    stream.seek(0)
+    try:
+        file = SanFile(stream, source.name, provider=session.provider)
+        _check(file, progress)
+    except CorruptError as error:
+        raise VerifyError(
+            f"{source.name}: the encoded record does not decode to its original ({error}); "
+            "nothing was kept, please report this"
+        ) from error
+
+
+def _check(file: SanFile, progress: Progress | None) -> None:
+    """Decode everything; compare the hash of the samples, and of the files rebuilt from them."""
+    spans = _hashed(file, _counted(file, 0, None, "signal", progress))
+    if file.summary.restoration:
+        check(file.summary.restoration, spans, file.name)
+    else:
+        for _ in spans:
+            pass
+
+
+def _counted(
+    file: SanFile, start: int, stop: int | None, layer: str, progress: Progress | None
+) -> Iterator[Recording]:
+    done, total = 0, (file.n_frames if stop is None else stop) - start
+    for span in file.spans(start, stop, layer=layer):
+        yield span
+        done += span.n_frames
+        if progress is not None:
+            progress(done, total)
+
+
+def _hashed(file: SanFile, spans: Iterable[Recording]) -> Iterator[Recording]:
+    """Pass the whole record on, and compare its hash at the end."""
+    samples_hash = SampleHash()
+    for span in spans:
+        samples_hash.add(span)
+        yield span
+    if samples_hash.digest() != file.summary.sample_hash:
+        raise ChecksumError(f"{file.name}: the hash of all samples differs")

@@ -1,0 +1,94 @@
+"""What a .san file says of itself, without decoding it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+from sancodec.errors import RecordError
+from sancodec.formats.container import ContainerReader, Span
+from sancodec.formats.parameters import SanParameters, decode_parameters
+from sancodec.formats.restoration import describe
+from sancodec.report import Report
+
+
+def inspect_file(source: Path | BinaryIO) -> tuple[Report, list[Span]]:
+    """Give the report of a .san file, and what each of its bytes is.
+
+    Raises
+    ------
+    RecordError
+        The file is not there or cannot be read.
+    CorruptError
+        The file is damaged, or not a .san file.
+    """
+    if not isinstance(source, Path):
+        return inspect_stream(source, "<stdin>")
+    with open_san(source) as stream:
+        return inspect_stream(stream, str(source))
+
+
+def open_san(path: Path) -> BinaryIO:
+    """Open a .san file for reading; RecordError where that cannot be done."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def inspect_stream(stream: BinaryIO, name: str) -> tuple[Report, list[Span]]:
+    """Give the report of a seekable stream, and its spans; errors as of ``inspect_file``."""
+    reader = ContainerReader(stream, name)
+    spans = reader.account()
+    return report_of(reader, sum(span.n_bytes for span in spans), name), spans
+
+
+def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
+    """Give the report of a container of ``n_bytes``."""
+    header, summary = reader.header, reader.summary
+    san = None
+    if header.parameters:
+        san = decode_parameters(header.parameters, len(header.channels), name)
+    originals = describe(summary.restoration, name) if summary.restoration else None
+    n_samples = header.n_frames * sum(channel.samples_per_frame for channel in header.channels)
+    return Report(
+        record=header.name,
+        n_channels=len(header.channels),
+        n_samples=n_samples,
+        n_frames=header.n_frames,
+        fs=header.fs,
+        duration_seconds=header.n_frames / header.fs,
+        n_bytes=n_bytes,
+        original_n_bytes=originals.original_n_bytes if originals else 0,
+        source_bits_per_sample=originals.source_bits_per_sample if originals else 0.0,
+        layers=_layers(reader, n_bytes),
+        model=_say_model(reader, san),
+        n_kernels=san.n_kernels if san else 0,
+        n_activations=summary.n_activations,
+        n_amplitudes=summary.n_amplitudes,
+        kernel_numbers=san.kernel_numbers if san else 0,
+        san_error=summary.san_error,
+        san_reference=summary.san_reference,
+    )
+
+
+def _layers(reader: ContainerReader, n_bytes: int) -> dict[str, int]:
+    header, summary = reader.header, reader.summary
+    layers = {
+        "kernels": len(header.kernels),
+        "activations": summary.san_bytes,
+        "residual": summary.residual_bytes,
+        "restoration": len(summary.restoration),
+    }
+    # Heads, checksums, index and the record's description: all that is none of these.
+    return {"container": n_bytes - sum(layers.values()), **layers}
+
+
+def _say_model(reader: ContainerReader, san: SanParameters | None) -> str:
+    if san is None:
+        return "none"
+    kernels = f"{san.n_kernels} kernel" + ("s" if san.n_kernels > 1 else "")
+    if not san.model_name:
+        return f"{kernels} fitted to the record"
+    digest = reader.header.model_digest.hex()[:12]
+    return f"{kernels} of model {san.model_name} ({digest or 'embedded'})"

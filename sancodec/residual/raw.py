@@ -1,0 +1,53 @@
+"""Samples as they are, in as few whole bits as the span of each lead needs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.errors import CorruptError
+
+_HEAD_BYTES = 5
+
+
+def encode_raw(samples: NDArray[np.int32]) -> bytes:
+    """Pack (n_leads, n_samples) int32 samples: for each lead its minimum, its width, its bits."""
+    parts = []
+    for lead in samples.astype(np.int64):
+        low = int(lead.min())
+        width = int(lead.max() - low).bit_length()
+        bits = ((lead - low)[:, None] >> np.arange(width)) & 1
+        parts.append(low.to_bytes(4, "little", signed=True) + bytes([width]))
+        parts.append(np.packbits(bits.astype(np.uint8), bitorder="little").tobytes())
+    return b"".join(parts)
+
+
+def decode_raw(payload: bytes, n_leads: int, n_samples: int) -> NDArray[np.int32]:
+    """Give back the (n_leads, n_samples) int32 samples of ``encode_raw``.
+
+    Raises
+    ------
+    CorruptError
+        The payload has another length than its widths say, or a sample leaves int32.
+    """
+    samples = np.zeros((n_leads, n_samples), np.int64)
+    offset = 0
+    for lead in range(n_leads):
+        head = payload[offset : offset + _HEAD_BYTES]
+        if len(head) < _HEAD_BYTES or head[4] > 32:
+            raise CorruptError(f"raw samples: the head of lead {lead} is cut or invalid")
+        low, width = int.from_bytes(head[:4], "little", signed=True), head[4]
+        offset += _HEAD_BYTES
+        n_bytes = (width * n_samples + 7) // 8
+        if len(payload) - offset < n_bytes:
+            raise CorruptError(f"raw samples: lead {lead} needs {n_bytes} bytes")
+        packed = np.frombuffer(payload, np.uint8, n_bytes, offset)
+        bits = np.unpackbits(packed, count=width * n_samples, bitorder="little")
+        weights = np.int64(1) << np.arange(width, dtype=np.int64)
+        samples[lead] = low + bits.reshape(n_samples, width) @ weights
+        offset += n_bytes
+    if offset != len(payload):
+        raise CorruptError(f"raw samples: {len(payload) - offset} bytes too many")
+    if samples.max(initial=0) > np.iinfo(np.int32).max:
+        raise CorruptError("raw samples: a sample is beyond int32")
+    return samples.astype(np.int32)

@@ -1,0 +1,66 @@
+"""Amplitudes of activations: least squares on first differences, with overlaps, then integers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.san.analysis import Found
+from sancodec.san.kernels import UNIT
+from sancodec.san.synthesis import N_PHASES, Activations, ExpandedBank
+
+MAX_AMPLITUDE = 1 << 12
+NOMINAL_BITS = 4
+MIN_EXPONENT, MAX_EXPONENT = -21, 27
+"""As formats/parameters.py bounds them: shifts stay within what synthesis allows."""
+
+_PASSES = 2
+
+
+def fit_amplitudes(
+    samples: NDArray[np.int32], found: Found, bank: ExpandedBank
+) -> NDArray[np.float64]:
+    """Give the (n_activations, n_leads) amplitudes, in ADC units for a kernel value of UNIT.
+
+    Parameters
+    ----------
+    samples : (n_leads, n_samples) int32
+    """
+    n_leads, n_samples = samples.shape
+    rows = np.diff(bank.rows.astype(np.float64) / UNIT, axis=1, prepend=0.0)
+    lead = np.arange(n_leads) if bank.n_kernel_leads > 1 else np.zeros(n_leads, np.int64)
+    row = (found.kernel[:, None] * bank.n_kernel_leads + lead) * N_PHASES
+    kernels = rows[row + (found.position & 3)[:, None]]
+    index = ((found.position >> 2) - bank.centre)[:, None] + np.arange(bank.n_taps)
+    inside = (index >= 0) & (index < n_samples)
+    index = np.clip(index, 0, n_samples - 1)
+    kernels = kernels * inside[:, None, :]
+    energy = (kernels**2).sum(axis=2)
+    left = np.diff(samples.astype(np.float64), axis=1, prepend=samples[:, :1])
+    amplitudes = np.zeros((len(found.position), n_leads))
+    for _ in range(_PASSES):
+        products = np.einsum("lnt,nlt->nl", left[:, index], kernels)
+        step = np.divide(products, energy, out=np.zeros_like(products), where=energy > 0.0)
+        amplitudes += step
+        for i in range(n_leads):
+            np.subtract.at(left[i], index, step[:, i, None] * kernels[:, i])
+    return amplitudes
+
+
+def choose_exponents(amplitudes: NDArray[np.float64]) -> list[int]:
+    """Give for each lead the exponent by which its median amplitude is about 2**NOMINAL_BITS."""
+    medians = np.median(np.abs(amplitudes), axis=0)
+    exponents = np.floor(np.log2(np.maximum(medians, 1e-9))) - NOMINAL_BITS
+    return [int(e) for e in np.clip(exponents, MIN_EXPONENT, MAX_EXPONENT)]
+
+
+def quantise(
+    found: Found, amplitudes: NDArray[np.float64], exponents: NDArray[np.int64]
+) -> Activations:
+    """Round (n_activations, n_leads) amplitudes to units of ``2 ** exponents`` ADC units."""
+    units = np.rint(amplitudes / 2.0**exponents)
+    return Activations(
+        position=found.position,
+        kernel=found.kernel,
+        amplitude=np.clip(units, -MAX_AMPLITUDE, MAX_AMPLITUDE).astype(np.int32),
+    )

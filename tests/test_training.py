@@ -1,0 +1,352 @@
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'sancodec[train]'")
+
+from click.testing import CliRunner  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+from torch import Tensor  # noqa: E402
+
+import sancodec.models  # noqa: E402
+from sancodec.cli.train import train as train_command  # noqa: E402
+from sancodec.errors import ConfigError, OutputError, RecordError, SancodecError  # noqa: E402
+from sancodec.san import activations  # noqa: E402
+from sancodec.training.network import (  # noqa: E402
+    Shape,
+    SparselyActivatedNetwork,
+    compete,
+    joint_strength,
+    taper,
+    tapered,
+)
+from sancodec.training.trainer import TrainConfig, evaluate, train  # noqa: E402
+from sancodec.training.windows import (  # noqa: E402
+    RecordWindows,
+    WindowConfig,
+    find_records,
+    normalise,
+    read_windows,
+)
+
+SHAPE = Shape(n_kernels=2, n_taps=40, centre=15, distance=12)
+
+
+def beats(n_samples: int, seed: int) -> Tensor:
+    """Two leads of beats of two shapes, of both signs, at irregular places."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n_samples, dtype=np.float64)
+    signal = np.zeros((2, n_samples))
+    for i, place in enumerate(np.arange(25, n_samples - 30, 45) + rng.integers(-4, 5)):
+        late = t - place - rng.integers(-3, 4)
+        narrow = np.exp(-(late**2) / 6)
+        wide = np.exp(-((late - 4) ** 2) / 30) - 0.5 * np.exp(-((late - 14) ** 2) / 30)
+        signal += np.array([[1.0], [-0.6]]) * (wide if i % 3 == 0 else narrow)
+    return torch.from_numpy(signal + rng.normal(0, 0.02, signal.shape)).float()
+
+
+def records(n_records: int = 3) -> list[RecordWindows]:
+    return [
+        RecordWindows(name=f"r{r}", windows=np.stack([window(10 * r + i) for i in range(10)]))
+        for r in range(n_records)
+    ]
+
+
+def window(seed: int) -> NDArray[np.float32]:
+    return normalise(beats(400, seed).double().numpy(), 100.0, 0.0)
+
+
+CONFIG = TrainConfig(
+    n_kernels=2, n_epochs=4, fs=100.0, before_seconds=0.15, after_seconds=0.25,
+    distance_seconds=0.12, n_starts=2,
+)  # fmt: skip
+
+
+def kernels_of(seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return tapered(torch.randn(2, 40, generator=generator), taper(40))
+
+
+def test_kernels_have_norm_one_no_mean_and_end_in_nought() -> None:
+    kernels = SparselyActivatedNetwork(SHAPE, torch.randn(2, 40)).kernels().detach().numpy()
+    np.testing.assert_allclose(np.linalg.norm(kernels, axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(kernels.sum(axis=1), 0, atol=1e-5)
+    np.testing.assert_allclose(kernels[:, [0, -1]], 0, atol=1e-6)
+
+
+def test_joint_strength_equals_correlation_in_numpy() -> None:
+    signal, kernels = beats(120, 1), kernels_of(2)
+    strength = joint_strength(signal[None], kernels, SHAPE.centre)[0].numpy()
+    padded = np.pad(signal.numpy(), ((0, 0), (SHAPE.centre, SHAPE.n_taps - SHAPE.centre - 1)))
+    similarities = np.array(
+        [[np.correlate(lead, kernel, "valid") for lead in padded] for kernel in kernels.numpy()]
+    )
+    np.testing.assert_allclose(strength, activations.joint_strength(similarities), atol=1e-4)
+
+
+@pytest.mark.parametrize("distance", [1, 5, 30, 500])
+def test_kernels_compete_in_torch_as_in_numpy(distance: int) -> None:
+    rng = np.random.default_rng(distance)
+    strength = rng.integers(0, 5, (6, 3, 90)).astype(np.float32)
+    kept, kernel = compete(torch.from_numpy(strength), distance)
+    for window in range(6):
+        position, expected = activations.compete(strength[window], distance)
+        np.testing.assert_array_equal(np.flatnonzero(kept[window].numpy()), position)
+        np.testing.assert_array_equal(kernel[window].numpy()[position], expected)
+
+
+def test_a_signal_made_of_a_kernel_is_reconstructed_by_it() -> None:
+    kernels = kernels_of(3)
+    signal = torch.zeros(1, 2, 200)
+    for start, amplitude in ((20, 2.0), (90, -1.5), (150, 0.7)):
+        signal[0, :, start : start + 40] += amplitude * kernels[1] * torch.tensor([[1.0], [-2.0]])
+    output = SparselyActivatedNetwork(
+        Shape(n_kernels=2, n_taps=40, centre=15, distance=45), kernels
+    )(signal)
+    assert output.n_activations.tolist() == [3]
+    np.testing.assert_allclose(output.reconstruction.detach(), signal, atol=1e-4)
+
+
+def test_the_loss_falls_along_its_gradient() -> None:
+    network = SparselyActivatedNetwork(SHAPE, kernels_of(4))
+    signals = torch.stack([beats(400, seed) for seed in range(4)])
+    before = (network(signals).reconstruction - signals).abs().mean()
+    before.backward()
+    assert network.free.grad is not None
+    with torch.no_grad():
+        network.free -= 1e-3 * network.free.grad / network.free.grad.norm()
+        after = (network(signals).reconstruction - signals).abs().mean()
+    assert float(after) < float(before.detach())
+
+
+def test_silence_has_no_activation() -> None:
+    output = SparselyActivatedNetwork(SHAPE, kernels_of(5))(torch.zeros(2, 1, 100))
+    assert output.n_activations.tolist() == [0, 0]
+    assert not output.reconstruction.detach().any()
+
+
+def test_training_finds_the_shapes_and_lowers_flithos() -> None:
+    result = train(records(), CONFIG)
+    untrained = SparselyActivatedNetwork(CONFIG.shape, kernels_of(6))
+    signals = [torch.from_numpy(record.windows) for record in records()]
+    assert result.best.normalized_loss < 0.35
+    assert result.best.flithos < evaluate(untrained, signals)[2] - 0.1
+
+
+def test_the_kernels_kept_are_those_of_the_epoch_with_the_lowest_flithos() -> None:
+    result = train(records(), CONFIG)
+    assert result.best.flithos == min(epoch.flithos for epoch in result.epochs)
+    held_back = [torch.from_numpy(record.windows[4::5]) for record in records()]
+    kernels = torch.from_numpy(result.bank.kernels[:, 0] / 16384.0).float()
+    network = SparselyActivatedNetwork(CONFIG.shape, kernels)
+    # The kernels of the file are rounded to 1/16384: the figures agree as far as that goes.
+    assert evaluate(network, held_back)[2] == pytest.approx(result.best.flithos, abs=0.01)
+
+
+def test_the_best_epoch_is_kept_when_later_ones_are_worse(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sancodec.training import trainer
+
+    seen: list[Tensor] = []
+
+    def worse_every_time(network: SparselyActivatedNetwork, _: object) -> tuple[float, ...]:
+        seen.append(network.kernels().detach().clone())
+        return 0.1, 0.1, float(len(seen))
+
+    monkeypatch.setattr(trainer, "evaluate", worse_every_time)
+    result = train(records(), CONFIG)
+    first_epoch = CONFIG.n_starts
+    assert result.best.epoch == 1
+    expected = np.rint(seen[first_epoch].numpy().astype(np.float64) * 16384)
+    np.testing.assert_array_equal(result.bank.kernels[:, 0], expected)
+    assert not torch.equal(seen[first_epoch], seen[-1])
+
+
+def test_the_same_seed_gives_the_same_kernels_and_another_seed_others() -> None:
+    first, second = train(records(), CONFIG), train(records(), CONFIG)
+    assert first.bank.digest == second.bank.digest
+    other = TrainConfig(**{**CONFIG.__dict__, "seed": 1})
+    assert train(records(), other).bank.digest != first.bank.digest
+
+
+def test_progress_ends_at_its_total() -> None:
+    calls: list[tuple[int, int]] = []
+    train(records(1), CONFIG, lambda done, total: calls.append((done, total)))
+    assert [done for done, _ in calls] == list(range(1, len(calls) + 1))
+    assert {total for _, total in calls} == {len(calls)}
+
+
+def test_too_few_windows_to_hold_any_back_are_refused() -> None:
+    short = [RecordWindows(name="r", windows=records(1)[0].windows[:4])]
+    with pytest.raises(ConfigError, match="judge"):
+        train(short, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n_kernels": 0},
+        {"n_kernels": 65},
+        {"n_epochs": 0},
+        {"n_starts": 0},
+        {"seed": -1},
+        {"fs": 0.0},
+        {"fs": float("nan")},
+        {"before_seconds": -1.0},
+        {"after_seconds": 1e6},
+        {"before_seconds": 0.0, "after_seconds": 0.001},
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        TrainConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_normalised_leads_have_no_wander_and_deviation_one() -> None:
+    t = np.arange(3600) / 360
+    samples = np.stack([50 * np.sin(2 * np.pi * 8 * t) + 900 * t, 7 + 0 * t])
+    normalised = normalise(samples, 360.0, 1.0)
+    assert normalised[0].std() == pytest.approx(1, abs=1e-3)
+    assert abs(normalised[0, 360:-360].reshape(8, 360).mean(axis=1)).max() < 0.05
+    assert not normalised[1].any()
+
+
+def write_record(folder: Path, name: str, n_seconds: int = 60, fs: int = 100) -> None:
+    import wfdb
+
+    folder.mkdir(exist_ok=True)
+    leads = beats(n_seconds * fs, len(name)).numpy().T
+    wfdb.wrsamp(
+        name, fs=fs, units=["mV"] * 2, sig_name=["I", "II"], fmt=["16"] * 2,
+        d_signal=np.rint(200 * leads).astype(np.int64), adc_gain=[200] * 2, baseline=[0] * 2,
+        write_dir=str(folder),
+    )  # fmt: skip
+
+
+def test_records_of_another_frequency_are_resampled_to_that_of_the_model(tmp_path: Path) -> None:
+    write_record(tmp_path, "a")
+    config = WindowConfig(fs=250.0, seconds=4.0, n_per_record=5)
+    windows = read_windows(tmp_path / "a", config).windows
+    assert windows.shape == (5, 2, 1000)
+    plain = read_windows(tmp_path / "a", WindowConfig(fs=100.0, seconds=4.0, n_per_record=5))
+    difference = windows[:, :, ::5] - plain.windows[:, :, ::2]
+    assert np.abs(difference).mean() < 0.1
+
+
+def test_folders_stand_for_all_records_below_them(tmp_path: Path) -> None:
+    write_record(tmp_path / "x", "b")
+    write_record(tmp_path / "y", "a")
+    found = find_records([tmp_path, tmp_path / "x" / "b"])
+    assert [str(path.relative_to(tmp_path)) for path in found] == ["x/b.hea", "y/a.hea", "x/b"]
+    (tmp_path / "z").mkdir()
+    with pytest.raises(RecordError, match="no record"):
+        find_records([tmp_path / "z"])
+
+
+def test_flat_and_short_records_are_refused_by_name(tmp_path: Path) -> None:
+    write_record(tmp_path, "short", n_seconds=2)
+    with pytest.raises(RecordError, match="short"):
+        read_windows(tmp_path / "short", WindowConfig(fs=100.0, seconds=4.0))
+
+
+SIZES = "--fs 100 --before 0.15 --after 0.25 --distance 0.12 --window 4 --windows 10"
+QUICK = f"--signal-type beats --kernels 2 --epochs 2 --starts 1 {SIZES}".split()
+
+
+def test_the_command_writes_a_model_and_the_same_bytes_again(tmp_path: Path) -> None:
+    write_record(tmp_path / "data", "a")
+    write_record(tmp_path / "data", "b")
+    models = [tmp_path / "one.onnx", tmp_path / "two.onnx"]
+    for model in models:
+        arguments = [str(tmp_path / "data"), "-o", str(model), *QUICK, "--licence", "CC0", "--json"]
+        result = CliRunner().invoke(train_command, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    assert models[0].read_bytes() == models[1].read_bytes()
+    figures = json.loads(result.stdout)
+    bank, metadata = sancodec.models.load(models[0])
+    assert figures["digest"] == bank.digest == metadata["digest"]
+    assert (metadata["signal_type"], metadata["licence"]) == ("beats", "CC0")
+    assert json.loads(metadata["records"]) == ["a", "b"]
+    assert str(tmp_path).encode() not in models[0].read_bytes()
+    assert float(metadata["flithos"]) == pytest.approx(figures["best"]["flithos"], abs=1e-4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "one.onnx", "two.onnx"]
+
+
+def test_the_table_says_which_epoch_was_kept(tmp_path: Path) -> None:
+    write_record(tmp_path, "a")
+    arguments = [str(tmp_path / "a"), "-o", str(tmp_path / "m.onnx"), *QUICK]
+    result = CliRunner().invoke(train_command, arguments, catch_exceptions=False)
+    assert "lowest mean flithos on held-back windows" in " ".join(result.output.split())
+
+
+def test_a_bad_record_is_skipped_said_and_told_by_the_exit_code(tmp_path: Path) -> None:
+    write_record(tmp_path, "a")
+    (tmp_path / "bad.hea").write_text("bad 1 100 500\nbad.dat 16 200 16 0 0 0 0 I\n")
+    arguments = [str(tmp_path), "-o", str(tmp_path / "m.onnx"), *QUICK]
+    result = CliRunner().invoke(train_command, arguments, catch_exceptions=False)
+    assert result.exit_code == 4
+    assert "bad" in result.stderr
+    assert (tmp_path / "m.onnx").is_file()
+
+
+def run_to_fail(arguments: list[str]) -> Exception:
+    result = CliRunner().invoke(train_command, arguments)
+    assert result.exit_code != 0
+    assert isinstance(result.exception, SancodecError)
+    return result.exception
+
+
+def test_an_output_that_exists_is_not_overwritten_without_force(tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"precious")
+    error = run_to_fail([str(tmp_path / "a"), "-o", str(model), *QUICK])
+    assert isinstance(error, OutputError)
+    assert "--force" in str(error)
+    assert model.read_bytes() == b"precious"
+
+
+def test_folders_and_names_that_cannot_be_are_refused_before_training(tmp_path: Path) -> None:
+    assert "folder" in str(run_to_fail(["x", "-o", str(tmp_path / "no" / "m.onnx"), *QUICK]))
+    assert "folder" in str(run_to_fail(["x", "-o", str(tmp_path), *QUICK]))
+    wrong = run_to_fail(["x", "-o", str(tmp_path / "m.onnx"), "--signal-type", "E C G"])
+    assert "--signal-type" in str(wrong)
+
+
+def test_a_missing_torch_names_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "torch" else find_spec(name)
+    )
+    error = run_to_fail(["x", "-o", str(tmp_path / "m.onnx"), *QUICK])
+    assert "pip install 'sancodec[train]'" in str(error)
+
+
+def test_a_record_that_is_not_there_is_named(tmp_path: Path) -> None:
+    error = run_to_fail([str(tmp_path / "gone"), "-o", str(tmp_path / "m.onnx"), *QUICK])
+    assert isinstance(error, RecordError)
+    assert "gone" in str(error)
+
+
+def test_the_help_of_train_imports_no_torch() -> None:
+    import subprocess
+
+    script = "import sys, sancodec.cli.train; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_kernels_of_real_records_reconstruct_better_than_chance(tmp_path: Path) -> None:
+    folder = os.environ.get("SANCODEC_DATA")
+    if not folder:
+        pytest.skip("SANCODEC_DATA is not set")
+    window = WindowConfig(n_per_record=10)
+    read = [read_windows(Path(folder) / "mitdb" / name, window) for name in ("100", "119")]
+    result = train(read, TrainConfig(n_epochs=3, n_starts=2))
+    assert result.best.normalized_loss < 0.65
