@@ -79,17 +79,21 @@ def _file(report: Report) -> str:
 
 def _layer_rows(report: Report) -> list[tuple[str, str]]:
     rows = [
-        (f"  {name}", f"{size:>12,} bytes {size / report.n_bytes:7.2%}")
+        (f"  {name}", f"{size / report.n_bytes:.1%}, {size:,} bytes")
         for name, size in report.layers.items()
     ]
-    return [("bytes by layer", ""), *rows] if report.n_bytes else []
+    return [("bytes by layer", ""), *rows]
 
 
 def _san_rows(report: Report) -> list[tuple[str, str]]:
     rows = [("SAN layer", report.model)]
     if report.activations_per_minute is not None:
-        number = f"{report.n_activations:,} of {report.n_kernels} kernels"
-        rows.append(("  activations", f"{number}, {report.activations_per_minute:.1f} a minute"))
+        rows.append(
+            (
+                "  activations",
+                f"{report.n_activations:,}, {report.activations_per_minute:.1f} a minute",
+            )
+        )
     metrics = {
         "CR^-1": report.inverse_cr,
         "normalized loss": report.normalized_loss,

@@ -41,10 +41,8 @@ from sancodec.files import encode_file
 @click.option(
     "--chunk",
     type=float,
-    default=60.0,
-    show_default=True,
     metavar="SECONDS",
-    help="Length of the chunks that decode alone, in seconds of signal.",
+    help="Length of the chunks that decode alone, in seconds.  [default: about a minute]",
 )
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
@@ -58,7 +56,7 @@ def encode(
     output: str | None,
     model: str,
     kernels: str,
-    chunk: float,
+    chunk: float | None,
     no_verify: bool,
     provider: str,
     force: bool,

@@ -7,7 +7,7 @@ import click
 from sancodec.cli._report import print_json, print_report, print_spans
 from sancodec.cli._source import opened
 from sancodec.cli._terminal import for_each
-from sancodec.files import inspect_file
+from sancodec.inspection import inspect_file
 
 
 @click.command()

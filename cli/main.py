@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 
 import click
 
@@ -64,9 +65,9 @@ class LazyGroup(click.Group):
     "4 some of several files failed.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of a failure.")
-@click.version_option(package_name="sancodec", message="%(prog)s %(version)s")
+@click.option("--version", is_flag=True, help="Show the version and exit.")
 @click.pass_context
-def cli(context: click.Context, verbose: bool) -> None:
+def cli(context: click.Context, *, verbose: bool, version: bool) -> None:
     """Compress ECG and other biosignals without loss, with Sparsely Activated Networks.
 
     \b
@@ -74,8 +75,18 @@ def cli(context: click.Context, verbose: bool) -> None:
       sancodec encode 100.dat          writes 100.san beside the record
       sancodec decode 100.san -o out   gives back out/100.dat and out/100.hea
     """
+    if version:
+        click.echo(f"sancodec {_version()}")
+        context.exit()
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+def _version() -> str:
+    try:
+        return metadata.version("sancodec")
+    except metadata.PackageNotFoundError:
+        return "(a checkout that is not installed)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,7 +32,7 @@ class LayerPicture:
     positions : (n_activations,) float64
         Of each activation, in samples.
     amplitudes : (n_activations,) float64
-        Of each activation, in ADC units.
+        Of each activation, in units of its kernel.
     kernel_indices : (n_activations,) int64
         Kernel of each activation, for its colour.
     """
@@ -83,7 +83,7 @@ def picture_of(file: SanFile, seconds: float) -> LayerPicture:
         original=recording.signals[number][:stop],
         san_layer=preview.signals[number][:stop],
         positions=activations.position[shown] / N_PHASES,
-        amplitudes=activations.amplitude[shown, 0] * 2.0 ** plan.exponents[0],
+        amplitudes=activations.amplitude[shown, 0].astype(np.float64),
         kernel_indices=activations.kernel[shown],
     )
 
@@ -135,9 +135,9 @@ def _draw_activations(axis: Any, picture: LayerPicture) -> None:
     for kernel in np.unique(picture.kernel_indices):
         chosen = picture.kernel_indices == kernel
         seconds = picture.positions[chosen] / picture.fs
-        heights = picture.amplitudes[chosen] / picture.adc_gain
+        heights = picture.amplitudes[chosen]
         axis.stem(
             seconds, heights, linefmt=f"C{kernel % 10}-", markerfmt=f"C{kernel % 10}.", basefmt=" "
         )
     axis.axhline(0.0, color="0.7", linewidth=0.6)
-    axis.set_ylabel(f"activations\n({picture.units})")
+    axis.set_ylabel("activations")

@@ -33,10 +33,10 @@ def record(tmp_path: Path, simulated_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def san_bytes(simulated_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The simulated record, encoded in chunks of four seconds."""
+def san_bytes(minute_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The simulated minute, encoded in chunks of twenty seconds."""
     target = tmp_path_factory.mktemp("encoded") / "demo.san"
-    assert main(["encode", str(simulated_folder / "demo"), "-o", str(target), "--chunk", "4"]) == 0
+    assert main(["encode", str(minute_folder / "demo"), "-o", str(target), "--chunk", "20"]) == 0
     return target.read_bytes()
 
 
@@ -104,9 +104,9 @@ def test_the_report_is_json_of_the_file_that_was_written(
 
 
 def test_the_table_names_the_base_of_every_ratio(
-    record: Path, capsys: pytest.CaptureFixture[str]
+    minute_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["encode", str(record)]) == 0
+    assert main(["encode", str(minute_folder / "demo"), "-o", str(tmp_path / "x.san")]) == 0
     table = capsys.readouterr().out
     for words in ("bits/sample", "against the original", "against 12 bits", "against 16 bits"):
         assert words in table
@@ -167,9 +167,9 @@ def test_stdout_and_stdin_carry_a_file(
     ("start", "stop", "frames"),
     [
         ("0", "1", (0, 1)),
-        ("1439", "1441", (1439, 1441)),
-        ("3.5s", "9s", (1260, 3240)),
-        ("4200", None, (4200, 4320)),
+        ("7199", "7201", (7199, 7201)),
+        ("3.5s", "50s", (1260, 18_000)),
+        ("21480", None, (21_480, 21_600)),
         (None, "0.5s", (0, 180)),
     ],
 )
@@ -179,7 +179,7 @@ def test_a_range_holds_the_samples_that_were_asked_for(
     stop: str | None,
     frames: tuple[int, int],
     san_file: Path,
-    simulated_folder: Path,
+    minute_folder: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     places = [*(["--start", start] if start else []), *(["--stop", stop] if stop else [])]
@@ -187,27 +187,27 @@ def test_a_range_holds_the_samples_that_were_asked_for(
     assert main(["decode", str(san_file), "--format", "npy", *places]) == 0
     written = capsys.readouterr().out.splitlines()
     assert len(written) == 1
-    expected = WfdbRecord.open(simulated_folder / "demo").read(*frames).samples
+    expected = WfdbRecord.open(minute_folder / "demo").read(*frames).samples
     assert_array_equal(np.load(written[0]), expected)
 
 
-def test_a_range_as_wfdb_reads_back_through_wfdb(san_file: Path, simulated_folder: Path) -> None:
+def test_a_range_as_wfdb_reads_back_through_wfdb(san_file: Path, minute_folder: Path) -> None:
     wfdb = pytest.importorskip("wfdb")
     out = san_file.parent / "out"
     assert main(["decode", str(san_file), "--start", "2s", "--stop", "6s", "-o", str(out)]) == 0
     (header,) = out.glob("*.hea")
     found = wfdb.rdrecord(str(header.with_suffix("")), physical=False).d_signal
-    whole = wfdb.rdrecord(str(simulated_folder / "demo"), physical=False).d_signal
+    whole = wfdb.rdrecord(str(minute_folder / "demo"), physical=False).d_signal
     assert_array_equal(found, whole[720:2160])
 
 
-def test_the_san_layer_alone_is_a_preview(san_file: Path, simulated_folder: Path) -> None:
+def test_the_san_layer_alone_is_a_preview(san_file: Path, minute_folder: Path) -> None:
     out = san_file.parent / "preview"
     arguments = ["decode", str(san_file), "--layer", "san", "--format", "npy", "-o", str(out)]
     assert main(arguments) == 0
     (path,) = out.iterdir()
     preview = np.load(path)
-    source = WfdbRecord.open(simulated_folder / "demo")
+    source = WfdbRecord.open(minute_folder / "demo")
     original = source.read(0, source.n_frames).samples
     assert preview.shape == original.shape
     left = np.abs(original - preview - np.median(original - preview, axis=0)).mean()
@@ -483,13 +483,13 @@ def test_wrong_usage_is_one_line_and_exit_code_two(
     assert code == 2
 
 
-@pytest.mark.parametrize("places", [["--start", "4321"], ["--start", "9s", "--stop", "3s"]])
+@pytest.mark.parametrize("places", [["--start", "21601"], ["--start", "9s", "--stop", "3s"]])
 def test_a_range_outside_of_the_record_is_wrong_usage(
     places: list[str], san_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, line = _run_failing(["decode", str(san_file), *places], capsys)
     assert code == 2
-    assert "4320" in line or "1080" in line
+    assert "21600" in line or "1080" in line
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -23,8 +23,12 @@ LAYERS = (
     ("formats",),
     ("models",),
     ("chunk",),
+    ("parameters",),
+    ("planning",),
     ("codec",),
+    ("inspection",),
     ("files",),
+    ("api",),
     ("simulate", "picture"),
     ("training",),
     ("cli",),
@@ -132,6 +136,7 @@ def test_every_package_is_listed_in_pyproject() -> None:
 
 def test_public_names_are_those_that_users_may_rely_on() -> None:
     assert set(sancodec.__all__) == {
+        "Channel",
         "CodecConfig",
         "Recording",
         "SancodecError",

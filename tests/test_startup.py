@@ -11,8 +11,9 @@ import pytest
 
 import sancodec
 
-TRAINING = {"torch", "onnx", "matplotlib", "scipy"}
-SLOW = TRAINING | {"numba", "llvmlite", "wfdb", "pandas", "onnxruntime", "soundfile"}
+# scipy is not among them: numba looks for it on its own.
+TRAINING = {"torch", "onnx", "matplotlib"}
+SLOW = TRAINING | {"numba", "scipy", "llvmlite", "wfdb", "pandas", "onnxruntime", "soundfile"}
 
 _PROBE = """
 import json, sys

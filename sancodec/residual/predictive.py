@@ -112,7 +112,7 @@ class Coder(NamedTuple):
     cursor: NDArray[np.int64]
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _dot(a: NDArray[np.float64], b: NDArray[np.float64], n: int) -> float:
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
     whole = n - n % 4
@@ -148,7 +148,7 @@ def _fill_known(context: LeadContext, rows: NDArray[np.float64], begin: int, sto
                 row[column + j] = context.expected[first + j]
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _adapt_cascade(
     cascade: NDArray[np.float64], past: NDArray[np.float64], miss: float, scale: float
 ) -> None:

@@ -44,7 +44,7 @@ def new_scale_state() -> ScaleState:
     )
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def predict_scale(state: ScaleState) -> float:
     """Give the predicted mean magnitude, in ADC units, from the features as they are set."""
     scale = 0.0
@@ -53,7 +53,7 @@ def predict_scale(state: ScaleState) -> float:
     return max(scale, _FLOOR)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def observe_magnitude(state: ScaleState, magnitude: float, scale: float) -> None:
     """Learn that ``magnitude`` came where ``scale`` was predicted."""
     weight = 1.0 / (scale * scale)
