@@ -117,7 +117,13 @@ def _measure_all(path: Path, peers: list[Peer]) -> list[Result]:
     source = WfdbRecord.open(path)
     recording = source.read(0, source.n_frames)
     raw = b"".join(file.path.read_bytes() for file in source.files[1:])
-    record = Workload(name=path.name, fs=source.fs, samples=recording.samples, raw=raw)
+    record = Workload(
+        name=path.name,
+        fs=source.fs,
+        samples=recording.samples,
+        baselines=np.array([channel.baseline for channel in source.channels], np.int32),
+        raw=raw,
+    )
     ours = [_measure_ours(name, path) for name in OURS]
     return ours + [_measure_peer(peer, record) for peer in peers]
 
