@@ -71,10 +71,11 @@ def chunk_frames_of(source: RecordSource, config: CodecConfig) -> int:
     """Give the number of frames of a chunk: at least 1, and no more than memory may take."""
     frame_samples = sum(channel.samples_per_frame for channel in source.channels)
     if config.chunk_seconds is None:
-        frames = max(round(DEFAULT_CHUNK_SECONDS * source.fs), MIN_CHUNK_FRAMES)
+        frames = max(DEFAULT_CHUNK_SECONDS * source.fs, float(MIN_CHUNK_FRAMES))
     else:
-        frames = max(round(config.chunk_seconds * source.fs), 1)
-    return max(min(frames, MAX_CHUNK_SAMPLES // frame_samples), 1)
+        frames = config.chunk_seconds * source.fs
+    # Bounded before it is rounded: it may be infinite.
+    return max(round(min(frames, float(MAX_CHUNK_SAMPLES // frame_samples))), 1)
 
 
 def context_frames(plan: ChunkPlan) -> int:
@@ -142,7 +143,7 @@ class _Planner:
     def _spans(self) -> Iterator[NDArray[np.int32]]:
         """Give the samples to fit on: the whole record, or spans spread over it."""
         n_frames = self._source.n_frames
-        n_wanted = int(_FIT_SECONDS * self._source.fs)
+        n_wanted = int(min(_FIT_SECONDS * self._source.fs, float(n_frames)))
         if n_frames <= n_wanted:
             yield _leads(self._source.read(0, n_frames), self._group)
             return
