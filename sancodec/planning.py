@@ -21,7 +21,7 @@ from sancodec.san.analysis import BITS_PER_ACTIVATION, find
 from sancodec.san.coding import encode_activations, encode_taps
 from sancodec.san.fitting import fit_bank
 from sancodec.san.kernels import KernelBank
-from sancodec.san.synthesis import Activations, expand, resample
+from sancodec.san.synthesis import MAX_SHIFT, MIN_SHIFT, Activations, expand, resample
 from sancodec.san.whitening import Whitener
 
 DEFAULT_CHUNK_SECONDS = 60.0
@@ -64,7 +64,8 @@ class EncodingPlan:
         amplitudes = fit_amplitudes(samples, found, san.expanded)
         activations = quantise(found, amplitudes, np.array(san.exponents))
         first = lead_in * group.samples_per_frame
-        return _within(activations, san, first, n_frames * group.samples_per_frame)
+        inside = _within(activations, san, first, n_frames * group.samples_per_frame)
+        return inside if _fits_int32(inside, san) else _chosen(inside, slice(0, 0))
 
 
 def chunk_frames_of(source: RecordSource, config: CodecConfig) -> int:
@@ -265,11 +266,28 @@ def _within(
     position = activations.position - 4 * first
     reach = (san.bank.n_taps - san.bank.centre) // 2
     inside = (position > -4 * reach) & (position < 4 * (n_samples + san.bank.centre // 2))
+    return replace(_chosen(activations, inside), position=position[inside])
+
+
+def _chosen(activations: Activations, which: slice | NDArray[np.bool_]) -> Activations:
     return Activations(
-        position=position[inside],
-        kernel=activations.kernel[inside],
-        amplitude=activations.amplitude[inside],
+        position=activations.position[which],
+        kernel=activations.kernel[which],
+        amplitude=activations.amplitude[which],
     )
+
+
+def _fits_int32(activations: Activations, san: SanPlan) -> bool:
+    """Tell whether no sum can leave int32: only signals of nearly 32 bits may come close."""
+    shifts = san.shifts()
+    if shifts.min() < MIN_SHIFT or shifts.max() > MAX_SHIFT:
+        return False
+    taps = san.expanded.n_taps
+    start = activations.position >> 2
+    overlaps = np.arange(len(start)) - np.searchsorted(start, start - taps) + 1
+    sums = np.abs(activations.amplitude.astype(np.int64)).max(axis=0, initial=0)
+    sums *= int(overlaps.max(initial=0)) * int(np.abs(san.expanded.rows).max())
+    return bool((sums < (1 << (31 - np.maximum(-shifts, 0)))).all())
 
 
 def _leads(
