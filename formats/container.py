@@ -23,14 +23,7 @@ from sancodec.formats.header import (
 )
 from sancodec.formats.wire import ByteReader, ByteWriter
 
-__all__ = [
-    "ChunkEntry",
-    "ContainerReader",
-    "ContainerWriter",
-    "Header",
-    "Span",
-    "Summary",
-]
+__all__ = ["ChunkEntry", "ContainerReader", "ContainerWriter", "Header", "Span", "Summary"]
 
 # A byte above 127, a CR LF and a lone LF: a transfer in text mode changes at least one of them.
 MAGIC = b"\x89SAN\r\n\x1a\n"

@@ -7,11 +7,15 @@ The paper is Bizopoulos and Koutsouris, *Sparsely Activated Networks*, IEEE TNNL
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sancodec.errors import ConfigError
+
+Numbers = NDArray[Any]
+"""int64 for integers, float64 for all others."""
 
 
 def n_weights(kernel_shapes: Sequence[tuple[int, ...]]) -> int:
@@ -104,26 +108,25 @@ def max_error(reconstruction: ArrayLike, signal: ArrayLike) -> float:
     return float(np.abs(difference).max()) if difference.size else 0.0
 
 
-def _wide(values: ArrayLike) -> NDArray[np.float64] | NDArray[np.int64]:
+def _wide(values: ArrayLike) -> Numbers:
     """Give integers as int64, so that differences of int32 are exact, and others as float64."""
     array = np.asarray(values)
     return array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.float64)
 
 
-def _difference(
-    reconstruction: ArrayLike, signal: ArrayLike
-) -> NDArray[np.float64] | NDArray[np.int64]:
+def _difference(reconstruction: ArrayLike, signal: ArrayLike) -> Numbers:
     first, second = _wide(reconstruction), _wide(signal)
     if first.shape != second.shape:
         raise ConfigError(f"reconstruction is {first.shape}, the signal is {second.shape}")
-    return np.asarray(np.subtract(first, second))
+    difference: Numbers = first - second
+    return difference
 
 
-def _sum_abs(values: NDArray[np.float64] | NDArray[np.int64]) -> float:
+def _sum_abs(values: Numbers) -> float:
     return float(np.abs(values).sum())
 
 
-def _sum_squares(values: NDArray[np.float64] | NDArray[np.int64]) -> float:
+def _sum_squares(values: Numbers) -> float:
     # Squares of int64 differences may wrap; the sum is a figure, not a decision.
     return float(np.square(values.astype(np.float64)).sum())
 

@@ -57,6 +57,11 @@ class SynthesisSession:
         Returns
         -------
         (n_records, n_samples + n_taps) int32
+
+        Raises
+        ------
+        ProviderError
+            The provider fails, for instance for want of memory.
         """
         n_activations = len(placement.row)
         step = max(1, min(_MAX_ACTIVATIONS_PER_RUN, _MAX_TAPS_PER_RUN // placement.n_taps))
@@ -75,7 +80,10 @@ class SynthesisSession:
             "n_records": np.array(placement.n_records, np.int64),
             "n_samples": np.array(placement.n_samples, np.int64),
         }
-        (sums,) = self._session.run(["sums"], feeds)
+        try:
+            (sums,) = self._session.run(["sums"], feeds)
+        except _runtime_errors() as error:
+            raise ProviderError(f"{self.provider}: {_first_line(error)}") from error
         return np.asarray(sums, np.int32)
 
 
@@ -149,11 +157,7 @@ def _self_test(session: SynthesisSession) -> None:
         n_records=2,
         n_samples=48,
     )
-    try:
-        sums = session.place(placement)
-    except _runtime_errors() as error:
-        raise ProviderError(f"{session.provider}: {_first_line(error)}") from error
-    if not np.array_equal(sums, place_in_numpy(placement)):
+    if not np.array_equal(session.place(placement), place_in_numpy(placement)):
         raise ProviderError(
             f"{session.provider}: ONNX Runtime adds integers inexactly; "
             "install onnxruntime-gpu 1.30 or newer, or use --provider cpu"

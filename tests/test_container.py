@@ -233,16 +233,40 @@ def test_header_fields_are_checked_when_read() -> None:
 
 def test_a_huge_number_of_chunks_in_a_tiny_file_is_refused() -> None:
     header = replace(HEADER, n_frames=1 << 24, chunk_frames=1)
-    start = b"\x89SAN\r\n\x1a\n\x01" + _section(1, encode_header(header))
-    index = _section(4, encode_summary(SUMMARY) + b"\x01\x01")
-    encoded = start + index + len(start).to_bytes(8, "little") + b"SAN\x1a"
     with pytest.raises(CorruptError, match="2 bytes for the sizes of 16777216 chunks"):
-        ContainerReader(io.BytesIO(encoded))
+        _read_everything(_assemble(header, [], b"\x01\x01"))
+
+
+def test_sections_that_contradict_one_another_are_refused() -> None:
+    two = replace(HEADER, n_frames=8)
+    long, short = _section(2, b"a" * 9), _section(2, b"b")
+    _read_everything(_assemble(two, [long, short], b"\x0f\x07"))
+    for sections, sizes, message in (
+        ([long, short], b"\x07\x0f", "chunk 0: section of 15 bytes"),
+        ([short, long], b"\x0f\x07", "chunk 0: section of 7 bytes .* the index says 15"),
+        ([long, _section(3, b"b")], b"\x0f\x07", "chunk 1: section type 3 .*, expected 2"),
+        ([long, short], b"\x0f", "2 chunks"),
+        ([long, short], b"\x0f\x07\x07", "index: 1 bytes more"),
+        ([long, short, short], b"\x0f\x07", "restoration: section type 2"),
+        ([long, short, _section(3, b"c"), b"gap"], b"\x0f\x07", "restoration ends at"),
+        ([long, short, b"\x03"], b"\x0f\x07", "restoration: section length"),
+        ([long, short], b"\x0f\x08", "restoration|section of"),
+        ([long], b"\x0f\xff\xff\x7f", "size of chunk 1: 2097151"),
+    ):
+        with pytest.raises(CorruptError, match=message):
+            _read_everything(_assemble(two, sections, sizes))
 
 
 def _section(kind: int, payload: bytes) -> bytes:
     section = ByteWriter().u8(kind).counted(payload).getvalue()
     return section + zlib.crc32(section).to_bytes(4, "little")
+
+
+def _assemble(header: Header, sections: list[bytes], sizes: bytes) -> bytes:
+    """Give a file whose checksums are right, whatever else it says."""
+    start = b"\x89SAN\r\n\x1a\n\x01" + _section(1, encode_header(header)) + b"".join(sections)
+    index = _section(4, encode_summary(SUMMARY) + sizes)
+    return start + index + len(start).to_bytes(8, "little") + b"SAN\x1a"
 
 
 def test_too_few_or_too_many_chunks_are_refused_by_the_writer() -> None:

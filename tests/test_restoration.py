@@ -162,6 +162,24 @@ def test_an_error_while_decoding_leaves_nothing_behind(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "out") == []
 
 
+def test_files_already_placed_are_taken_back_when_a_later_one_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = _write_record(tmp_path / "in", 16)
+    blob = _make_restoration(record)
+    replace_file = os.replace
+
+    def fail_on_the_second(source: Path, target: Path) -> None:
+        if target.name == "rec.dat":
+            raise OSError(28, "No space left on device")
+        replace_file(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_on_the_second)
+    with pytest.raises(OutputError, match=r"rec\.dat: cannot be written \(No space left"):
+        restore(blob, _spans(record), tmp_path / "out", force=False)
+    assert os.listdir(tmp_path / "out") == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
 def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
     record = _write_record(tmp_path / "in", 16)

@@ -205,6 +205,28 @@ def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
         TrainConfig(**settings)  # type: ignore[arg-type]
 
 
+def test_windows_without_room_for_a_kernel_are_refused() -> None:
+    short = [RecordWindows(name="r", windows=records(1)[0].windows[:, :, :30])]
+    with pytest.raises(ConfigError, match="longer windows"):
+        train(short, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"fs": 0.0},
+        {"seconds": 0.0},
+        {"seconds": float("nan")},
+        {"seconds": 1e9},
+        {"baseline_seconds": -1.0},
+        {"n_per_record": 0},
+    ],
+)
+def test_windows_out_of_range_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        WindowConfig(**settings)  # type: ignore[arg-type]
+
+
 def test_normalised_leads_have_no_wander_and_deviation_one() -> None:
     t = np.arange(3600) / 360
     samples = np.stack([50 * np.sin(2 * np.pi * 8 * t) + 900 * t, 7 + 0 * t])

@@ -33,7 +33,7 @@ def new_contexts(n_fields: int) -> NDArray[np.int64]:
     return contexts
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _adapt(contexts: NDArray[np.int64], at: int, bit: int) -> None:
     seen = contexts[1, at]
     zero = contexts[0, at]

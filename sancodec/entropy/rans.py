@@ -60,7 +60,7 @@ def open_words(words: NDArray[np.uint32], cursor: NDArray[np.int64]) -> bool:
     return cursor[0] >= LOWER_BOUND and words[0] < LOWER_BOUND
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def advance(
     words: NDArray[np.uint32], cursor: NDArray[np.int64], start: int, freq: int, bits: int
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-UNROLL = 4
+UNROLL = 8
 """Rows of a block that are added in one pass; blocks are padded to a multiple with weight 0."""
 
 _PIVOT_FLOOR = 1e-9
@@ -35,20 +35,20 @@ def accumulate(
         Regressors and, last, the target; ``n_rows`` is a multiple of UNROLL.
     weights : (at least n_rows,) float64
     """
-    n = products.shape[0]
-    for i in range(n):
-        for j in range(i, n):
-            products[i, j] = products[i, j] * decay
+    for i in range(products.shape[0]):
+        total = products[i, i:]
+        for j in range(total.size):
+            total[j] *= decay
         for k in range(0, n_rows, UNROLL):
-            a0 = rows[k, i] * weights[k]
-            a1 = rows[k + 1, i] * weights[k + 1]
-            a2 = rows[k + 2, i] * weights[k + 2]
-            a3 = rows[k + 3, i] * weights[k + 3]
-            r0, r1, r2, r3 = rows[k], rows[k + 1], rows[k + 2], rows[k + 3]
-            for j in range(i, n):
-                products[i, j] = (
-                    ((products[i, j] + a0 * r0[j]) + a1 * r1[j]) + a2 * r2[j]
-                ) + a3 * r3[j]
+            r0, r1, r2, r3 = rows[k, i:], rows[k + 1, i:], rows[k + 2, i:], rows[k + 3, i:]
+            r4, r5, r6, r7 = rows[k + 4, i:], rows[k + 5, i:], rows[k + 6, i:], rows[k + 7, i:]
+            a0, a1 = r0[0] * weights[k], r1[0] * weights[k + 1]
+            a2, a3 = r2[0] * weights[k + 2], r3[0] * weights[k + 3]
+            a4, a5 = r4[0] * weights[k + 4], r5[0] * weights[k + 5]
+            a6, a7 = r6[0] * weights[k + 6], r7[0] * weights[k + 7]
+            for j in range(total.size):
+                half = (((total[j] + a0 * r0[j]) + a1 * r1[j]) + a2 * r2[j]) + a3 * r3[j]
+                total[j] = (((half + a4 * r4[j]) + a5 * r5[j]) + a6 * r6[j]) + a7 * r7[j]
 
 
 @njit(cache=True)
@@ -73,19 +73,28 @@ def solve(
     """
     n = coefficients.size
     for i in range(n):
-        for j in range(i, n + 1):
-            work[i, j] = products[i, j]
-        work[i, i] = work[i, i] + ridge
+        row, source = work[i, i:], products[i, i:]
+        for j in range(row.size):
+            row[j] = source[j]
+        row[0] += ridge
     for j in range(n):
-        pivot = work[j, j]
-        if not pivot > products[j, j] * _PIVOT_FLOOR:
-            work[j, j] = 0.0
+        row = work[j, j:]
+        if not row[0] > products[j, j] * _PIVOT_FLOOR:
+            row[0] = 0.0
             continue
-        inverse = 1.0 / pivot
+        inverse = 1.0 / row[0]
         for i in range(j + 1, n):
-            factor = work[j, i] * inverse
-            for k in range(i, n + 1):
-                work[i, k] = work[i, k] - factor * work[j, k]
+            factor = row[i - j] * inverse
+            lower, upper = work[i, i:], work[j, i:]
+            for k in range(lower.size):
+                lower[k] -= factor * upper[k]
+    _substitute(work, coefficients)
+
+
+@njit(cache=True)
+def _substitute(work: NDArray[np.float64], coefficients: NDArray[np.float64]) -> None:
+    """Solve the triangle that the elimination left, from the last row up."""
+    n = coefficients.size
     for i in range(n - 1, -1, -1):
         if work[i, i] == 0.0:
             coefficients[i] = 0.0

@@ -16,7 +16,7 @@ leads already coded at this sample and around it, and 1."""
 _SPEEDS = (0.2, 0.05, 0.01, 0.001)
 _START = 4.0
 _FLOOR = 0.05
-_PRIOR_WEIGHTS = (0.3, 0.3, 0.3, 0.1, 0.0, 0.0, 0.0, 0.0)
+_PRIOR_WEIGHTS = (0.35, 0.05, 0.09, 0.15, 0.25, 0.03, 0.02, 0.1)
 _PRIOR_COUNT = 10.0
 _FORGETTING = 0.98
 _SWEEPS = 2
@@ -44,7 +44,7 @@ def new_scale_state() -> ScaleState:
     )
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def predict_scale(state: ScaleState) -> float:
     """Give the predicted mean magnitude, in ADC units, from the features as they are set."""
     scale = 0.0
@@ -53,7 +53,7 @@ def predict_scale(state: ScaleState) -> float:
     return max(scale, _FLOOR)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def observe_magnitude(state: ScaleState, magnitude: float, scale: float) -> None:
     """Learn that ``magnitude`` came where ``scale`` was predicted."""
     weight = 1.0 / (scale * scale)

@@ -20,7 +20,7 @@ AFTER_SECONDS = 160 / 360
 MAX_KERNELS = 4
 FITTED_STEPS_BITS = 1
 """A fitted kernel has 2**FITTED_STEPS_BITS steps for one ADC unit, or fewer to fit int16."""
-FITTED_NOMINAL_BITS = 4
+FITTED_NOMINAL_BITS = 3
 """A beat that equals its kernel has an amplitude of 2**FITTED_NOMINAL_BITS."""
 
 _UNIT_BITS = UNIT.bit_length() - 1

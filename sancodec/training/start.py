@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sancodec.errors import ConfigError
 from sancodec.training.network import Shape, compete, taper, tapered
 
 _N_ROUNDS = 20
@@ -25,8 +26,18 @@ def kernels_from_signals(signals: list[Tensor], shape: Shape, generator: torch.G
     -------
     (n_kernels, n_taps) float32
         Of norm 1.
+
+    Raises
+    ------
+    ConfigError
+        The signals have fewer such segments than kernels are wanted.
     """
     segments = torch.cat([_segments(batch, shape) for batch in signals])
+    if len(segments) < shape.n_kernels:
+        raise ConfigError(
+            f"kernels: {shape.n_kernels} wanted, the windows have {len(segments)} peaks with "
+            f"{shape.n_taps} samples around them; give longer windows, or more records"
+        )
     if len(segments) > _MAX_SEGMENTS:
         chosen = torch.randperm(len(segments), generator=generator)[:_MAX_SEGMENTS]
         segments = segments[chosen]

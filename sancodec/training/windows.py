@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import resample_poly
 
-from sancodec.errors import RecordError
+from sancodec.errors import ConfigError, RecordError
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.recording import RecordSource
 
 # Ten seconds of ECG stay below 20 standard deviations; what does not is a fault of the recording.
 _LARGEST = 30.0
+_MAX_SAMPLES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,18 @@ class WindowConfig:
     seconds: float = 10.0
     baseline_seconds: float = 1.0
     n_per_record: int = 60
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.fs) and self.fs > 0):
+            raise ConfigError(f"fs: {self.fs} Hz, expected above 0")
+        if not 0 < self.seconds * self.fs <= _MAX_SAMPLES:
+            raise ConfigError(
+                f"window: {self.seconds} s at {self.fs:g} Hz, expected 1 to {_MAX_SAMPLES} samples"
+            )
+        if not (np.isfinite(self.baseline_seconds) and self.baseline_seconds >= 0):
+            raise ConfigError(f"baseline: {self.baseline_seconds} s, expected 0 or above")
+        if self.n_per_record < 1:
+            raise ConfigError(f"windows: {self.n_per_record}, expected at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +89,7 @@ def read_windows(path: Path, config: WindowConfig) -> RecordWindows:
         The record cannot be read, mixes sampling frequencies, or has no usable window.
     """
     record = WfdbRecord.open(path)
-    windows = [normalised for window in _cut(record, config) if _usable(normalised := window)]
+    windows = [window for window in _cut(record, config) if _usable(window)]
     if not windows:
         raise RecordError(
             f"{path}: no window of {config.seconds:g} s without a flat or faulty lead"
@@ -112,10 +125,15 @@ def normalise(
 def _cut(record: RecordSource, config: WindowConfig) -> Iterator[NDArray[np.float32]]:
     if any(channel.samples_per_frame != 1 for channel in record.channels):
         raise RecordError(f"{record.name}: channels of several sampling frequencies")
+    ratio = Fraction(config.fs / record.fs).limit_denominator(1000) if record.fs > 0 else 0
+    if not ratio:
+        raise RecordError(
+            f"{record.name}: {record.fs:g} Hz cannot be resampled to {config.fs:g} Hz; "
+            "leave it out, or give another --fs"
+        )
     n_frames = round(config.seconds * record.fs)
     n_windows = min(record.n_frames // max(n_frames, 1), config.n_per_record)
     n_samples = round(config.seconds * config.fs)
-    ratio = Fraction(config.fs / record.fs).limit_denominator(1000)
     for start in np.linspace(0, record.n_frames - n_frames, n_windows).astype(int):
         samples = record.read(int(start), int(start) + n_frames).samples.T.astype(np.float64)
         if ratio != 1:
