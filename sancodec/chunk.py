@@ -21,7 +21,7 @@ from sancodec.residual.predictive import (
     decode_predictive,
     encode_predictive,
 )
-from sancodec.residual.raw import decode_raw, encode_raw
+from sancodec.residual.raw import decode_raw, encode_raw, raw_size
 from sancodec.residual.template import Beats, beats_of
 from sancodec.runtime import SynthesisSession
 from sancodec.san.coding import decode_activations, encode_activations
@@ -179,11 +179,10 @@ def encode_chunk(
 def _encode_residual(
     samples: NDArray[np.int32], group: Group, san: SanPlan | None, layer: SanLayer | None
 ) -> tuple[int, bytes]:
-    raw = encode_raw(samples)
     reconstruction, beats, n_kernels = regressors(samples.shape, group, san, layer)
     predictive = encode_predictive(samples, group.fs, reconstruction, beats, n_kernels)
-    if len(raw) <= len(predictive):
-        return MODE_RAW, raw
+    if raw_size(samples) <= len(predictive):
+        return MODE_RAW, encode_raw(samples)
     return MODE_PREDICTIVE, predictive
 
 

@@ -19,7 +19,7 @@ from sancodec.entropy.rans import at_end, encode_symbols, open_words
 from sancodec.entropy.tables import density_table, guess_table
 from sancodec.entropy.values import MAX_SYMBOLS, put_value, take_value
 from sancodec.errors import CorruptError
-from sancodec.residual.regression import UNROLL, accumulate, solve
+from sancodec.residual.regression import UNROLL, accumulate, padded_width, solve
 from sancodec.residual.scale import (
     AROUND,
     NEAR,
@@ -107,8 +107,8 @@ class Fit(NamedTuple):
 class Coder(NamedTuple):
     """Symbols to append to (encoding) or words to take from (decoding)."""
 
-    table: NDArray[np.int64]
-    guesses: NDArray[np.float64]
+    table: NDArray[np.int32]
+    guesses: NDArray[np.float32]
     symbols: NDArray[np.int64]
     words: NDArray[np.uint32]
     cursor: NDArray[np.int64]
@@ -299,13 +299,13 @@ def _decays() -> NDArray[np.float64]:
 
 
 def _new_fit(n_regressors: int) -> Fit:
-    n = n_regressors
+    width = padded_width(n_regressors)
     return Fit(
-        rows=np.zeros((BLOCK, n + 1)),
+        rows=np.zeros((BLOCK, width)),
         weights=np.zeros(BLOCK),
-        products=np.zeros((n + 1, n + 1)),
-        work=np.zeros((n + 1, n + 1)),
-        coefficients=np.zeros(n),
+        products=np.zeros((n_regressors + 1, width)),
+        work=np.zeros((n_regressors + 1, width)),
+        coefficients=np.zeros(n_regressors),
         cascade=np.zeros(N_CASCADE),
     )
 
