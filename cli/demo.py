@@ -53,6 +53,7 @@ def demo(output: str | None, force: bool) -> None:
     _say("drawn", "original, SAN layer, residual, activations", [picture])
     click.echo()
     print_report(report, as_json=False)
+    click.echo("\nThe first run on a machine compiles; only later ones show the speed.", err=True)
 
 
 def _simulate(folder: Path, *, force: bool) -> list[Path]:

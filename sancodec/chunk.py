@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.errors import CorruptError
+from sancodec.formats.parameters import ORDER_FILE, ORDER_REVERSED
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel, Recording
 from sancodec.residual.predictive import (
@@ -20,7 +21,7 @@ from sancodec.residual.predictive import (
     decode_predictive,
     encode_predictive,
 )
-from sancodec.residual.raw import decode_raw, encode_raw
+from sancodec.residual.raw import decode_raw, encode_raw, raw_size
 from sancodec.residual.template import Beats, beats_of
 from sancodec.runtime import SynthesisSession
 from sancodec.san.coding import decode_activations, encode_activations
@@ -37,12 +38,19 @@ _UNIT_BITS = UNIT.bit_length() - 1
 class Group:
     """Channels with the same number of samples per frame.
 
-    ``channels`` are their numbers in the record, ``fs`` is their sampling frequency in Hz.
+    ``channels`` are their numbers in the record, in the order of coding; ``fs`` is their
+    sampling frequency in Hz; ``order`` says how that order was made.
     """
 
     channels: tuple[int, ...]
     samples_per_frame: int
     fs: float
+    order: int = ORDER_FILE
+
+    def reversed(self) -> Group:
+        """Give the group with its channels coded from the last to the first."""
+        order = ORDER_FILE if self.order == ORDER_REVERSED else ORDER_REVERSED
+        return replace(self, channels=self.channels[::-1], order=order)
 
 
 def groups_of(channels: Sequence[Channel], fs: float) -> tuple[Group, ...]:
@@ -62,7 +70,7 @@ class SanPlan:
     group : int
         Number of the group that has the layer.
     leads : tuple of int
-        Leads that have activations, as numbers within the group.
+        Leads that have activations, as numbers within the group, in the order of coding.
     exponents : tuple of int
         Amplitudes of each of these leads are in ``2 ** exponent`` ADC units.
     bank : KernelBank
@@ -171,11 +179,10 @@ def encode_chunk(
 def _encode_residual(
     samples: NDArray[np.int32], group: Group, san: SanPlan | None, layer: SanLayer | None
 ) -> tuple[int, bytes]:
-    raw = encode_raw(samples)
     reconstruction, beats, n_kernels = regressors(samples.shape, group, san, layer)
     predictive = encode_predictive(samples, group.fs, reconstruction, beats, n_kernels)
-    if len(raw) <= len(predictive):
-        return MODE_RAW, raw
+    if raw_size(samples) <= len(predictive):
+        return MODE_RAW, encode_raw(samples)
     return MODE_PREDICTIVE, predictive
 
 

@@ -163,7 +163,6 @@ def _encode_span(
 
 def _header(source: RecordSource, plan: EncodingPlan, chunk_frames: int) -> Header:
     san = plan.chunks.san
-    parameters = b"" if san is None else encode_parameters(parameters_of(san, plan.model_name))
     embedded = b"" if san is None or plan.model_digest else encode_kernels(san.bank)
     return Header(
         name=source.name,
@@ -173,7 +172,7 @@ def _header(source: RecordSource, plan: EncodingPlan, chunk_frames: int) -> Head
         chunk_frames=chunk_frames,
         fidelity=FIDELITY_LOSSLESS,
         level=LEVEL_DEFAULT,
-        parameters=parameters,
+        parameters=encode_parameters(parameters_of(plan.chunks, plan.model_name)),
         model_digest=bytes.fromhex(plan.model_digest),
         kernels=embedded,
     )

@@ -46,9 +46,7 @@ def inspect_stream(stream: BinaryIO, name: str) -> tuple[Report, list[Span]]:
 def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
     """Give the report of a container of ``n_bytes``."""
     header, summary = reader.header, reader.summary
-    san = None
-    if header.parameters:
-        san = decode_parameters(header.parameters, len(header.channels), name)
+    san = decode_parameters(header.parameters, len(header.channels), name).san
     originals = describe(summary.restoration, name) if summary.restoration else None
     n_samples = header.n_frames * sum(channel.samples_per_frame for channel in header.channels)
     return Report(

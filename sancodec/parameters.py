@@ -8,7 +8,12 @@ from sancodec import models
 from sancodec.chunk import ChunkPlan, SanPlan, groups_of
 from sancodec.errors import CorruptError, ModelError
 from sancodec.formats.container import Header
-from sancodec.formats.parameters import SanParameters, decode_parameters
+from sancodec.formats.parameters import (
+    ORDER_REVERSED,
+    CodecParameters,
+    SanParameters,
+    decode_parameters,
+)
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.san.coding import decode_taps, encode_taps
 from sancodec.san.kernels import MAX_KERNELS, MAX_TAPS, KernelBank
@@ -17,16 +22,19 @@ from sancodec.san.synthesis import resample
 _MAX_BANK_TAPS = 1 << 20
 
 
-def parameters_of(san: SanPlan, model_name: str) -> SanParameters:
-    """Give what the header says of a SAN layer; ``model_name`` is empty for fitted kernels."""
-    return SanParameters(
-        group=san.group,
-        leads=san.leads,
-        exponents=san.exponents,
-        model_name=model_name,
-        n_kernels=san.bank.n_kernels,
-        kernel_numbers=int(san.bank.kernels.size),
-    )
+def parameters_of(plan: ChunkPlan, model_name: str) -> CodecParameters:
+    """Give what the header says of a plan; ``model_name`` is empty for fitted kernels."""
+    san = None
+    if plan.san is not None:
+        san = SanParameters(
+            group=plan.san.group,
+            leads=plan.san.leads,
+            exponents=plan.san.exponents,
+            model_name=model_name,
+            n_kernels=plan.san.bank.n_kernels,
+            kernel_numbers=int(plan.san.bank.kernels.size),
+        )
+    return CodecParameters(orders=tuple(group.order for group in plan.groups), san=san)
 
 
 def encode_kernels(bank: KernelBank) -> bytes:
@@ -72,23 +80,30 @@ def plan_of(
     ModelError
         The model that the file names is not there.
     """
-    plan = ChunkPlan(groups=groups_of(header.channels, header.fs))
-    if not header.parameters:
+    parameters = decode_parameters(header.parameters, len(header.channels), name)
+    groups = groups_of(header.channels, header.fs)
+    if len(parameters.orders) != len(groups):
+        raise CorruptError(
+            f"{name}: orders for {len(parameters.orders)} groups, expected {len(groups)}"
+        )
+    groups = tuple(
+        group.reversed() if order == ORDER_REVERSED else group
+        for group, order in zip(groups, parameters.orders, strict=True)
+    )
+    san = parameters.san
+    if san is None:
         if header.kernels or header.model_digest:
             raise CorruptError(f"{name}: kernels, but no leads that they are for")
-        return plan
-    san = decode_parameters(header.parameters, len(header.channels), name)
-    if san.group >= len(plan.groups) or san.leads[-1] >= len(plan.groups[san.group].channels):
+        return ChunkPlan(groups=groups)
+    if san.group >= len(groups) or san.leads[-1] >= len(groups[san.group].channels):
         raise CorruptError(f"{name}: a SAN layer of group {san.group}, leads {san.leads}")
-    bank = _bank_of(header, plan.groups[san.group].fs, name, find_model)
+    bank = _bank_of(header, groups[san.group].fs, name, find_model)
     if bank.n_kernel_leads not in {1, len(san.leads)} or bank.n_kernels != san.n_kernels:
         raise CorruptError(
             f"{name}: {bank.n_kernels} kernels for {bank.n_kernel_leads} leads, expected "
             f"{san.n_kernels} for {len(san.leads)}"
         )
-    return ChunkPlan(
-        groups=plan.groups, san=SanPlan.of(san.group, san.leads, san.exponents, bank)
-    )
+    return ChunkPlan(groups=groups, san=SanPlan.of(san.group, san.leads, san.exponents, bank))
 
 
 def _bank_of(

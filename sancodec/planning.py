@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec import models
-from sancodec.chunk import ChunkPlan, Group, SanPlan, groups_of, reconstruct, regressors
+from sancodec.chunk import (
+    ChunkPlan,
+    Group,
+    SanLayer,
+    SanPlan,
+    groups_of,
+    reconstruct,
+    regressors,
+)
 from sancodec.config import CodecConfig
 from sancodec.errors import ConfigError, ModelError
 from sancodec.recording import Recording, RecordSource
@@ -33,7 +41,7 @@ _N_FIT_SPANS = 4
 _MIN_FIT_SECONDS = 60.0
 _MIN_SAN_FS = 40.0
 _MAX_LABEL = 16
-_MAX_TRIAL_SAMPLES = 1 << 16
+_MAX_TRIAL_SAMPLES = 1 << 15
 # A lead takes part where the trial says that it gains at least this share.
 _WORTH = 0.001
 
@@ -99,10 +107,8 @@ def plan_record(
     ConfigError
         The settings contradict one another.
     """
-    if config.model == "none":
-        if config.kernels != "auto":
-            raise ConfigError(f"kernels: {config.kernels!r} needs a SAN layer; model is none")
-        return EncodingPlan(chunks=ChunkPlan(groups=groups_of(source.channels, source.fs)))
+    if config.model == "none" and config.kernels != "auto":
+        raise ConfigError(f"kernels: {config.kernels!r} needs a SAN layer; model is none")
     return _Planner(source, config, session, chunk_frames).choose()
 
 
@@ -120,11 +126,13 @@ class _Planner:
         self._config = config
         self._session = session
         groups = groups_of(source.channels, source.fs)
-        self._nothing = EncodingPlan(chunks=ChunkPlan(groups=groups))
         sizes = [len(group.channels) * group.samples_per_frame for group in groups]
         self._number = int(np.argmax(sizes))
-        self._group = groups[self._number]
         self._chunk_frames = chunk_frames
+        self._span = self._trial_span(groups[self._number])
+        self._group, self._bits_without = self._choose_order(groups[self._number])
+        chosen = (*groups[: self._number], self._group, *groups[self._number + 1 :])
+        self._nothing = EncodingPlan(chunks=ChunkPlan(groups=chosen))
 
     def choose(self) -> EncodingPlan:
         """Give the best plan; the one without a SAN layer where none pays."""
@@ -140,6 +148,21 @@ class _Planner:
             if worthwhile is not None:
                 return worthwhile
         return self._nothing
+
+    def _choose_order(self, group: Group) -> tuple[Group, NDArray[np.float64]]:
+        """Give the group in the order that pays, and the bits of its leads without a SAN layer."""
+        candidates = [group] if len(group.channels) == 1 else [group, group.reversed()]
+        bits = [self._bits(candidate, None, None) for candidate in candidates]
+        best = int(np.argmin([b.sum() for b in bits]))
+        return candidates[best], bits[best]
+
+    def _bits(
+        self, group: Group, san: SanPlan | None, layer: SanLayer | None
+    ) -> NDArray[np.float64]:
+        samples = _leads(self._span, group)
+        return predictive_bits(
+            samples, group.fs, *regressors(samples.shape, group, san, layer)
+        )
 
     def _spans(self) -> Iterator[NDArray[np.int32]]:
         """Give the samples to fit on: the whole record, or spans spread over it."""
@@ -203,20 +226,15 @@ class _Planner:
         """Code a part in the middle with and without; keep the leads that gain, if any."""
         san = plan.chunks.san
         assert san is not None
-        span = self._trial_span()
+        span = self._span
         activations = plan.activations(span, 0, span.n_frames)
         assert activations is not None
         if activations.n_activations == 0:
             return None
-        samples = _leads(span, self._group)
-        layer = reconstruct(activations, san, *samples.shape, self._session)
-        with_san = predictive_bits(
-            samples, self._group.fs, *regressors(samples.shape, self._group, san, layer)
-        )
-        without = predictive_bits(
-            samples, self._group.fs, *regressors(samples.shape, self._group, None, None)
-        )
-        gains = without - with_san
+        n_samples = span.n_frames * self._group.samples_per_frame
+        layer = reconstruct(activations, san, len(self._group.channels), n_samples, self._session)
+        without = self._bits_without
+        gains = without - self._bits(self._group, san, layer)
         kept = [i for i, lead in enumerate(san.leads) if gains[lead] > _WORTH * without[lead]]
         bits = 8 * len(encode_activations(activations, san.bank.n_kernels))
         share = span.n_frames / self._source.n_frames
@@ -226,9 +244,10 @@ class _Planner:
             return None
         return _keep(plan, san, kept)
 
-    def _trial_span(self) -> Recording:
-        spf = self._group.samples_per_frame * len(self._group.channels)
-        n_frames = min(self._chunk_frames, max(_MAX_TRIAL_SAMPLES // spf, 1))
+    def _trial_span(self, group: Group) -> Recording:
+        """Give a part in the middle of the record, at most a chunk."""
+        frame_samples = group.samples_per_frame * len(group.channels)
+        n_frames = min(self._chunk_frames, max(_MAX_TRIAL_SAMPLES // frame_samples, 1))
         n_frames = min(n_frames, self._source.n_frames)
         start = (self._source.n_frames - n_frames) // 2
         return self._source.read(start, start + n_frames)

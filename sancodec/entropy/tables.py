@@ -16,27 +16,27 @@ GUESS_BITS = 12
 
 
 @cache
-def density_table() -> NDArray[np.int64]:
+def density_table() -> NDArray[np.int32]:
     """Give the cumulative density of residuals in units of their mean magnitude.
 
     Returns
     -------
-    (2 * UNITS * STEPS_PER_UNIT + 1,) int64
+    (2 * UNITS * STEPS_PER_UNIT + 1,) int32
         From 0 at -UNITS to 2**CDF_BITS at +UNITS, never decreasing.
     """
-    return np.load(Path(__file__).with_name("density.npy")).astype(np.int64)
+    return np.load(Path(__file__).with_name("density.npy")).astype(np.int32)
 
 
 @cache
-def guess_table() -> NDArray[np.float64]:
+def guess_table() -> NDArray[np.float32]:
     """Give, for the upper GUESS_BITS bits of a cumulative value, about where it lies.
 
     Returns
     -------
-    (2**GUESS_BITS,) float64
+    (2**GUESS_BITS,) float32
         In units of the mean magnitude. Only speeds up the search of the decoder: a wrong guess
         costs time and never changes what is decoded.
     """
     cells = (np.arange(1 << GUESS_BITS) * 2 + 1) << (CDF_BITS - GUESS_BITS - 1)
     index = np.searchsorted(density_table(), cells)
-    return index / STEPS_PER_UNIT - UNITS
+    return (index / STEPS_PER_UNIT - UNITS).astype(np.float32)

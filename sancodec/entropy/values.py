@@ -30,16 +30,16 @@ _N_RAW = 3
 
 
 @njit(cache=True)
-def _cumulative(table: NDArray[np.int64], z: float) -> int:
+def _cumulative(table: NDArray[np.int32], z: float) -> int:
     t = z * STEPS_PER_UNIT + _CENTRE
     if t <= 0.0:
-        return table[0]
+        return np.int64(table[0])
     if t >= 2 * _CENTRE:
-        return table[2 * _CENTRE]
+        return np.int64(table[2 * _CENTRE])
     i = int(t)
     fraction = int((t - i) * 4096.0)
-    low = table[i]
-    return low + (((table[i + 1] - low) * fraction) >> 12)
+    low = np.int64(table[i])
+    return low + (((np.int64(table[i + 1]) - low) * fraction) >> 12)
 
 
 @njit(cache=True)
@@ -55,7 +55,7 @@ def _layout(scale: float) -> tuple[int, int]:
 
 @njit(cache=True)
 def _edge(  # noqa: PLR0917
-    table: NDArray[np.int64], u: int, shift: int, reach: int, fraction: float, inverse: float
+    table: NDArray[np.int32], u: int, shift: int, reach: int, fraction: float, inverse: float
 ) -> int:
     """Give the lower edge of u's interval; the upper one is the lower edge of u + 1."""
     z = (float(u << shift) - fraction - 0.5) * inverse
@@ -74,7 +74,7 @@ def _put(  # noqa: PLR0917
 
 @njit(cache=True)
 def put_value(  # noqa: PLR0917
-    table: NDArray[np.int64],
+    table: NDArray[np.int32],
     value: int,
     prediction: float,
     scale: float,
@@ -115,7 +115,7 @@ def _take_raw(words: NDArray[np.uint32], cursor: NDArray[np.int64], bits: int) -
 
 @njit(cache=True)
 def _search(  # noqa: PLR0917
-    table: NDArray[np.int64],
+    table: NDArray[np.int32],
     target: int,
     guess: int,
     shift: int,
@@ -126,41 +126,39 @@ def _search(  # noqa: PLR0917
     """Give the u whose interval holds ``target``, and the edges of that interval."""
     u = min(max(guess, -reach), reach - 1)
     low = _edge(table, u, shift, reach, fraction, inverse)
-    high = _edge(table, u + 1, shift, reach, fraction, inverse)
     step = 1
-    while high <= target:
-        u = min(u + step, reach - 1)
-        step *= 2
-        low = high
-        high = _edge(table, u + 1, shift, reach, fraction, inverse)
-    bottom = -reach
-    if step > 1:
-        bottom = u - step // 2
-    low = _edge(table, u, shift, reach, fraction, inverse)
-    step = 1
-    while low > target:
+    if low > target:
         above = u
-        u = max(u - step, bottom)
-        step *= 2
-        high = low
-        low = _edge(table, u, shift, reach, fraction, inverse)
-        if low <= target:
-            while above - u > 1:
-                middle = (u + above) >> 1
-                edge = _edge(table, middle, shift, reach, fraction, inverse)
-                if edge <= target:
-                    u = middle
-                    low = edge
-                else:
-                    above = middle
-                    high = edge
-    return u, low, high
+        while low > target:
+            above = u
+            u = max(u - step, -reach)
+            step *= 2
+            low = _edge(table, u, shift, reach, fraction, inverse)
+    else:
+        above = u + 1
+        high = _edge(table, above, shift, reach, fraction, inverse)
+        if high > target:
+            return u, low, high
+        while high <= target:
+            u = above
+            above = min(above + step, reach)
+            step *= 2
+            high = _edge(table, above, shift, reach, fraction, inverse)
+    # The interval lies within u .. above: halve what is left.
+    while above - u > 1:
+        middle = (u + above) >> 1
+        if _edge(table, middle, shift, reach, fraction, inverse) <= target:
+            u = middle
+        else:
+            above = middle
+    low = _edge(table, u, shift, reach, fraction, inverse)
+    return u, low, _edge(table, u + 1, shift, reach, fraction, inverse)
 
 
 @njit(cache=True)
 def take_value(  # noqa: PLR0917
-    table: NDArray[np.int64],
-    guesses: NDArray[np.float64],
+    table: NDArray[np.int32],
+    guesses: NDArray[np.float32],
     prediction: float,
     scale: float,
     words: NDArray[np.uint32],
@@ -178,7 +176,7 @@ def take_value(  # noqa: PLR0917
             raw |= _take_raw(words, cursor, _RAW_BITS) << (_RAW_BITS * i)
         return int(base) + raw - MAX_VALUE
     inverse = 1.0 / scale
-    where = guesses[target >> (CDF_BITS - GUESS_BITS)] * scale + fraction + 0.5
+    where = float(guesses[target >> (CDF_BITS - GUESS_BITS)]) * scale + fraction + 0.5
     guess = int(math.floor(where)) >> shift
     u, low, high = _search(table, target, guess, shift, reach, fraction, inverse)
     advance(words, cursor, low, high - low, CDF_BITS)

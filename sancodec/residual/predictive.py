@@ -19,7 +19,7 @@ from sancodec.entropy.rans import at_end, encode_symbols, open_words
 from sancodec.entropy.tables import density_table, guess_table
 from sancodec.entropy.values import MAX_SYMBOLS, put_value, take_value
 from sancodec.errors import CorruptError
-from sancodec.residual.regression import UNROLL, accumulate, solve
+from sancodec.residual.regression import UNROLL, accumulate, padded_width, solve
 from sancodec.residual.scale import (
     AROUND,
     NEAR,
@@ -67,13 +67,15 @@ _LOWEST, _HIGHEST = -(1 << 31), (1 << 31) - 1
 class LeadContext(NamedTuple):
     """What the decoder knows of a lead before its first sample.
 
-    ``others`` (n_leads_before, n_samples + 2 PAD), ``san`` and ``expected`` (n_samples + 2 PAD)
-    are first differences in ADC units, sample t at index t + PAD; ``near`` and ``around``
-    (n_samples) are magnitudes of leads coded before; ``loud`` (n_samples) is filled by phase.
+    ``others`` and ``others_san`` (leads coded before, n_samples + 2 PAD), ``san`` and
+    ``expected`` (n_samples + 2 PAD) are first differences in ADC units, sample t at index
+    t + PAD; ``near`` and ``around`` (n_samples) are magnitudes of leads coded before; ``loud``
+    (n_samples) is filled by phase.
     """
 
     others: NDArray[np.float64]
     n_back: int
+    others_san: NDArray[np.float64]
     san: NDArray[np.float64]
     expected: NDArray[np.float64]
     near: NDArray[np.float64]
@@ -106,8 +108,8 @@ class Fit(NamedTuple):
 class Coder(NamedTuple):
     """Symbols to append to (encoding) or words to take from (decoding)."""
 
-    table: NDArray[np.int64]
-    guesses: NDArray[np.float64]
+    table: NDArray[np.int32]
+    guesses: NDArray[np.float32]
     symbols: NDArray[np.int64]
     words: NDArray[np.uint32]
     cursor: NDArray[np.int64]
@@ -147,6 +149,12 @@ def _fill_known(context: LeadContext, rows: NDArray[np.float64], begin: int, sto
             first = begin + k + PAD - EXPECTED_BACK
             for j in range(LOOK_AHEAD + EXPECTED_BACK + 1):
                 row[column + j] = context.expected[first + j]
+            column += LOOK_AHEAD + EXPECTED_BACK + 1
+            first = begin + k + PAD - LOOK_AHEAD
+            for lead in range(context.others_san.shape[0]):
+                for j in range(2 * LOOK_AHEAD + 1):
+                    row[column + j] = context.others_san[lead, first + j]
+                column += 2 * LOOK_AHEAD + 1
 
 
 @njit(cache=True)
@@ -298,13 +306,13 @@ def _decays() -> NDArray[np.float64]:
 
 
 def _new_fit(n_regressors: int) -> Fit:
-    n = n_regressors
+    width = padded_width(n_regressors)
     return Fit(
-        rows=np.zeros((BLOCK, n + 1)),
+        rows=np.zeros((BLOCK, width)),
         weights=np.zeros(BLOCK),
-        products=np.zeros((n + 1, n + 1)),
-        work=np.zeros((n + 1, n + 1)),
-        coefficients=np.zeros(n),
+        products=np.zeros((n_regressors + 1, width)),
+        work=np.zeros((n_regressors + 1, width)),
+        coefficients=np.zeros(n_regressors),
         cascade=np.zeros(N_CASCADE),
     )
 
@@ -338,6 +346,19 @@ def _near_and_around(
     return near, around
 
 
+def _stack(rows: list[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
+    return np.stack(rows) if rows else np.zeros((0, width))
+
+
+def _n_regressors(context: LeadContext) -> int:
+    """Count what ``_fill_known`` writes, and the lead's own past."""
+    n = N_OWN + len(context.others) * (LOOK_AHEAD + context.n_back + 1)
+    if context.beats.start.size > 0:
+        n += 2 * (LOOK_AHEAD + 1) + SAN_BACK + EXPECTED_BACK
+        n += len(context.others_san) * (2 * LOOK_AHEAD + 1)
+    return n
+
+
 class _Leads:
     """Leads of one chunk in the order of coding, and what each leaves to the next."""
 
@@ -355,16 +376,20 @@ class _Leads:
         self._beats = beats
         self._n_kernels = n_kernels
         self._differences: list[NDArray[np.float64]] = []
+        self._san_differences: list[NDArray[np.float64]] = []
         self._magnitudes: list[NDArray[np.float64]] = []
         self._decays = _decays()
 
     def _context(self, lead: int) -> LeadContext:
         before = self._differences[-MAX_LEADS_BEFORE:]
+        few = len(before) < MANY_LEADS
+        san_before = self._san_differences if few and self._beats[lead].start.size > 0 else []
         near, around = _near_and_around(self._magnitudes, self._n_samples)
         width = self._n_samples + 2 * PAD
         return LeadContext(
-            others=np.stack(before) if before else np.zeros((0, width)),
-            n_back=SAN_BACK if len(before) < MANY_LEADS else LOOK_AHEAD,
+            others=_stack(before, width),
+            n_back=SAN_BACK if few else LOOK_AHEAD,
+            others_san=_stack(san_before, width),
             san=_differences(self._san[lead].astype(np.int64), 1.0 / (1 << FRACTION_BITS)),
             expected=np.zeros(width),
             near=near,
@@ -379,9 +404,6 @@ class _Leads:
     ) -> int:
         """Code or decode one lead in place; give the number of symbols put so far."""
         context = self._context(lead)
-        n = N_OWN + context.others.shape[0] * (LOOK_AHEAD + context.n_back + 1)
-        if context.beats.start.size > 0:
-            n += 2 * LOOK_AHEAD + SAN_BACK + EXPECTED_BACK + 2
         trace = _new_trace(self._n_samples)
         n_symbols = _code_lead(
             decoding,
@@ -389,12 +411,13 @@ class _Leads:
             n_symbols,
             context,
             trace,
-            _new_fit(n),
+            _new_fit(_n_regressors(context)),
             new_scale_state(),
             coder,
             self._decays,
         )
         self._differences.append(_differences(samples, 1.0))
+        self._san_differences.append(context.san)
         self._magnitudes.append(trace.magnitude)
         return n_symbols
 

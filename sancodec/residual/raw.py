@@ -26,6 +26,13 @@ def encode_raw(samples: NDArray[np.int32]) -> bytes:
     return b"".join(parts)
 
 
+def raw_size(samples: NDArray[np.int32]) -> int:
+    """Give the number of bytes that ``encode_raw`` takes, without packing."""
+    spans = samples.max(axis=1).astype(np.int64) - samples.min(axis=1)
+    widths = [int(span).bit_length() for span in spans]
+    return sum(_HEAD_BYTES + (width * samples.shape[1] + 7) // 8 for width in widths)
+
+
 def decode_raw(payload: bytes, n_leads: int, n_samples: int) -> NDArray[np.int32]:
     """Give back the (n_leads, n_samples) int32 samples of ``encode_raw``.
 

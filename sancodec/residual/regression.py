@@ -1,8 +1,10 @@
 """Weighted least squares with forgetting, in one written order of binary64 operations.
 
-Row ``i`` of the upper triangle holds the weighted products of regressor ``i`` with regressors
-``i ..``; the last column those with the target. Loops run along rows, so that a compiler may
-vectorise them without reordering a sum.
+Row ``i`` of a matrix of products holds, from column ``i`` on, the weighted products of regressor
+``i`` with regressors ``i ..``; the last of the ``n + 1`` columns those with the target. Rows are
+worked on from a multiple of LANES on and are padded to one, so that whole vectors cover them;
+what this leaves in columns before ``i`` and behind the last means nothing. Loops run along rows:
+a compiler may vectorise them without reordering a sum.
 """
 
 from __future__ import annotations
@@ -11,10 +13,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-UNROLL = 8
+LANES = 8
+UNROLL = 4
 """Rows of a block that are added in one pass; blocks are padded to a multiple with weight 0."""
 
 _PIVOT_FLOOR = 1e-9
+
+
+def padded_width(n_regressors: int) -> int:
+    """Give the number of columns for ``n_regressors`` and the target."""
+    return (n_regressors + 1 + LANES - 1) // LANES * LANES
 
 
 @njit(cache=True)
@@ -29,26 +37,25 @@ def accumulate(
 
     Parameters
     ----------
-    products : (n + 1, n + 1) float64
-        Upper triangle, changed in place.
-    rows : (at least n_rows, n + 1) float64
-        Regressors and, last, the target; ``n_rows`` is a multiple of UNROLL.
+    products : (n + 1, padded width) float64
+        Changed in place.
+    rows : (at least n_rows, padded width) float64
+        Regressors and, behind them, the target; ``n_rows`` is a multiple of UNROLL.
     weights : (at least n_rows,) float64
     """
     for i in range(products.shape[0]):
-        total = products[i, i:]
+        begin = i - i % LANES
+        at = i - begin
+        total = products[i, begin:]
         for j in range(total.size):
             total[j] *= decay
         for k in range(0, n_rows, UNROLL):
-            r0, r1, r2, r3 = rows[k, i:], rows[k + 1, i:], rows[k + 2, i:], rows[k + 3, i:]
-            r4, r5, r6, r7 = rows[k + 4, i:], rows[k + 5, i:], rows[k + 6, i:], rows[k + 7, i:]
-            a0, a1 = r0[0] * weights[k], r1[0] * weights[k + 1]
-            a2, a3 = r2[0] * weights[k + 2], r3[0] * weights[k + 3]
-            a4, a5 = r4[0] * weights[k + 4], r5[0] * weights[k + 5]
-            a6, a7 = r6[0] * weights[k + 6], r7[0] * weights[k + 7]
+            r0, r1 = rows[k, begin:], rows[k + 1, begin:]
+            r2, r3 = rows[k + 2, begin:], rows[k + 3, begin:]
+            a0, a1 = r0[at] * weights[k], r1[at] * weights[k + 1]
+            a2, a3 = r2[at] * weights[k + 2], r3[at] * weights[k + 3]
             for j in range(total.size):
-                half = (((total[j] + a0 * r0[j]) + a1 * r1[j]) + a2 * r2[j]) + a3 * r3[j]
-                total[j] = (((half + a4 * r4[j]) + a5 * r5[j]) + a6 * r6[j]) + a7 * r7[j]
+                total[j] = (((total[j] + a0 * r0[j]) + a1 * r1[j]) + a2 * r2[j]) + a3 * r3[j]
 
 
 @njit(cache=True)
@@ -62,9 +69,9 @@ def solve(
 
     Parameters
     ----------
-    products : (n + 1, n + 1) float64
+    products : (n + 1, padded width) float64
         As ``accumulate`` leaves them.
-    work : (n + 1, n + 1) float64
+    work : (n + 1, padded width) float64
         Overwritten.
     coefficients : (n,) float64
         A regressor that the others determine gets 0.
@@ -73,19 +80,20 @@ def solve(
     """
     n = coefficients.size
     for i in range(n):
-        row, source = work[i, i:], products[i, i:]
+        row, source = work[i], products[i]
         for j in range(row.size):
             row[j] = source[j]
-        row[0] += ridge
+        row[i] += ridge
     for j in range(n):
-        row = work[j, j:]
-        if not row[0] > products[j, j] * _PIVOT_FLOOR:
-            row[0] = 0.0
+        row = work[j]
+        if not row[j] > products[j, j] * _PIVOT_FLOOR:
+            row[j] = 0.0
             continue
-        inverse = 1.0 / row[0]
+        inverse = 1.0 / row[j]
         for i in range(j + 1, n):
-            factor = row[i - j] * inverse
-            lower, upper = work[i, i:], work[j, i:]
+            begin = i - i % LANES
+            factor = row[i] * inverse
+            lower, upper = work[i, begin:], work[j, begin:]
             for k in range(lower.size):
                 lower[k] -= factor * upper[k]
     _substitute(work, coefficients)

@@ -31,14 +31,35 @@ class Found:
     strength: NDArray[np.float64]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Spectra:
+    """Whitened leads, transformed once for many kernels.
+
+    ``leads`` is (n_leads, n_fft // 2 + 1) complex64: single precision steers the search only.
+    """
+
+    leads: NDArray[np.complex64]
+    n_samples: int
+    n_fft: int
+
+
+def spectra_of(white: NDArray[np.float64], n_taps: int) -> Spectra:
+    """Transform (n_leads, n_samples) whitened leads, with room for ``n_taps``."""
+    n_samples = white.shape[1]
+    n_fft = 1 << int(n_samples + n_taps - 1).bit_length()
+    leads = np.fft.rfft(white.astype(np.float32), n_fft)
+    return Spectra(leads=leads.astype(np.complex64), n_samples=n_samples, n_fft=n_fft)
+
+
 def similarities(
-    white: NDArray[np.float64], kernels: NDArray[np.float64], centre: int, *, signed: bool
+    spectra: Spectra, kernels: NDArray[np.float64], centre: int, *, signed: bool
 ) -> NDArray[np.float64]:
     """Give how well each whitened kernel fits at each sample, over all leads.
 
     Parameters
     ----------
-    white : (n_leads, n_samples) float64
+    spectra : Spectra
+        Of the whitened leads.
     kernels : (n_kernels, n_leads, n_taps) float64
         Whitened.
     centre : int
@@ -52,21 +73,20 @@ def similarities(
     (n_kernels, n_samples) float64
         In standard deviations of the noise; 0 or above.
     """
-    n_samples = white.shape[1]
-    n_fft = 1 << int(n_samples + kernels.shape[2] - 1).bit_length()
-    leads = np.fft.rfft(white, n_fft)
     norms = np.sqrt((kernels**2).sum(axis=2)) + 1e-9
-    maps = np.empty((len(kernels), n_samples))
+    n_fft = spectra.n_fft
+    maps = np.empty((len(kernels), spectra.n_samples))
     for k, kernel in enumerate(kernels):
-        spectra = leads * np.conj(np.fft.rfft(kernel, n_fft))
+        turned = np.conj(np.fft.rfft(kernel.astype(np.float32), n_fft))
+        products = (spectra.leads * turned).astype(np.complex64)
         if signed:
-            fit = np.fft.irfft(spectra.sum(axis=0), n_fft) / np.sqrt((norms[k] ** 2).sum())
+            fit = np.fft.irfft(products.sum(axis=0), n_fft) / np.sqrt((norms[k] ** 2).sum())
             joint = np.maximum(fit, 0.0)
         else:
-            fits = np.fft.irfft(spectra, n_fft) / norms[k][:, None]
+            fits = np.fft.irfft(products, n_fft) / norms[k][:, None]
             # Noise alone gives each lead's amplitude an energy of 1.
-            joint = np.sqrt(np.maximum((fits**2).sum(axis=0) - len(white), 0.0))
-        maps[k] = np.roll(joint, centre)[:n_samples]
+            joint = np.sqrt(np.maximum((fits**2).sum(axis=0) - len(fits), 0.0))
+        maps[k] = np.roll(joint, centre)[: spectra.n_samples]
     return maps
 
 
@@ -115,8 +135,8 @@ def find(
         What an activation has to save, in bits over all leads.
     """
     kernels = whitener.apply_to_kernels(bank.kernels.astype(np.float64))
-    white = whitener.apply(samples)
-    maps = similarities(white, kernels, bank.centre, signed=bank.n_kernel_leads > 1)
+    spectra = spectra_of(whitener.apply(samples), kernels.shape[2])
+    maps = similarities(spectra, kernels, bank.centre, signed=bank.n_kernel_leads > 1)
     return select(maps, bank.fs, minimum_bits)
 
 

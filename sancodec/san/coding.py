@@ -25,6 +25,9 @@ POSITION_ORIGIN = 1 << 20
 _COUNT, _ORIGIN, _FIRST, _INTERVAL, _KERNEL = range(5)
 _N_PAST = 8
 _N_MAGNITUDES = 6
+_MEAN_BITS = 4
+_HALF_MEAN = 1 << (_MEAN_BITS - 1)
+_MEAN_SPEED = 2
 
 
 @njit(cache=True)
@@ -33,6 +36,14 @@ def _median_of_past(past: NDArray[np.int64], n_seen: int) -> int:
     if n == 0:
         return 0
     return np.sort(past[:n])[n // 2]
+
+
+@njit(cache=True)
+def _follow(means: NDArray[np.int64], kernel: int, lead: int, amplitude: int) -> None:
+    """Move the running mean towards an amplitude; the first one sets it."""
+    mean = means[kernel, lead]
+    target = amplitude << _MEAN_BITS
+    means[kernel, lead] = target if mean == 0 else mean + ((target - mean) >> _MEAN_SPEED)
 
 
 @njit(cache=True)
@@ -46,7 +57,7 @@ def _put_activations(  # noqa: PLR0917
 ) -> int:
     n_leads = amplitude.shape[1]
     past = np.zeros(_N_PAST, np.int64)
-    last_amplitude = np.zeros((n_kernels, n_leads), np.int64)
+    means = np.zeros((n_kernels, n_leads), np.int64)
     last_kernel = 0
     n = put_number(symbols, 0, contexts, _COUNT, position.size)
     for i in range(position.size):
@@ -61,9 +72,9 @@ def _put_activations(  # noqa: PLR0917
         last_kernel = kernel[i]
         for lead in range(n_leads):
             field = _KERNEL + n_kernels + lead
-            change = amplitude[i, lead] - last_amplitude[last_kernel, lead]
-            n = put_signed(symbols, n, contexts, field, change)
-            last_amplitude[last_kernel, lead] = amplitude[i, lead]
+            mean = (means[last_kernel, lead] + _HALF_MEAN) >> _MEAN_BITS
+            n = put_signed(symbols, n, contexts, field, amplitude[i, lead] - mean)
+            _follow(means, last_kernel, lead, amplitude[i, lead])
     return n
 
 
@@ -80,7 +91,7 @@ def _take_activations(  # noqa: PLR0917
     """Fill the arrays; False where a kernel number or an overrun says that nothing is right."""
     n_leads = amplitude.shape[1]
     past = np.zeros(_N_PAST, np.int64)
-    last_amplitude = np.zeros((n_kernels, n_leads), np.int64)
+    means = np.zeros((n_kernels, n_leads), np.int64)
     last_kernel = 0
     for i in range(position.size):
         if i == 0:
@@ -96,9 +107,9 @@ def _take_activations(  # noqa: PLR0917
         last_kernel = kernel[i]
         for lead in range(n_leads):
             field = _KERNEL + n_kernels + lead
-            change = take_signed(words, cursor, contexts, field)
-            last_amplitude[last_kernel, lead] += change
-            amplitude[i, lead] = last_amplitude[last_kernel, lead]
+            mean = (means[last_kernel, lead] + _HALF_MEAN) >> _MEAN_BITS
+            amplitude[i, lead] = take_signed(words, cursor, contexts, field) + mean
+            _follow(means, last_kernel, lead, amplitude[i, lead])
     return True
 
 

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.san.analysis import BITS_PER_ACTIVATION, Found, compete, select, similarities
+from sancodec.san.analysis import (
+    BITS_PER_ACTIVATION,
+    Found,
+    compete,
+    select,
+    similarities,
+    spectra_of,
+)
 from sancodec.san.kernels import UNIT, KernelBank
 from sancodec.san.whitening import Whitener
 
@@ -55,14 +62,24 @@ class Window:
         self, leads: NDArray[np.float64], position: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Cut (n_leads, n_positions, size) spans at quarter-sample positions (cubic)."""
-        first = (position >> 2) - self.before - 1
-        index = first[:, None] + np.arange(self.size + 3)
-        inside = (index >= 0) & (index < leads.shape[1])
-        spans = leads[:, np.clip(index, 0, leads.shape[1] - 1)] * inside
+        spans = self._cut_whole(leads, (position >> 2) - 1, self.size + 3)
         t = ((position & 3) / 4.0)[None, :, None]
         p0, p1, p2, p3 = spans[..., :-3], spans[..., 1:-2], spans[..., 2:-1], spans[..., 3:]
         curve = 2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)
         return p1 + 0.5 * t * (p2 - p0 + t * curve)
+
+    def cut_at(self, leads: NDArray[np.float64], sample: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Cut (n_leads, n_positions, size) spans at whole samples."""
+        return self._cut_whole(leads, sample, self.size)
+
+    def _cut_whole(
+        self, leads: NDArray[np.float64], sample: NDArray[np.int64], size: int
+    ) -> NDArray[np.float64]:
+        margin = 2 * size
+        padded = np.pad(leads, ((0, 0), (margin, margin)))
+        views = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
+        spans: NDArray[np.float64] = views[:, sample - self.before + margin]
+        return spans
 
 
 def fit_bank(
@@ -108,6 +125,7 @@ class _Search:
         self, samples: NDArray[np.int32], white: NDArray[np.float64], fs: float, window: Window
     ) -> None:
         self._white = white
+        self._spectra = spectra_of(white, window.size)
         self._fs = fs
         self._window = window
         self._kernels = np.zeros((0, len(white), window.size))
@@ -123,7 +141,7 @@ class _Search:
             return None
         kernels = np.concatenate([self._kernels, seed[None]])
         for _ in range(_ITERATIONS):
-            maps = similarities(self._white, kernels, self._window.before, signed=True)
+            maps = similarities(self._spectra, kernels, self._window.before, signed=True)
             found = select(maps, self._fs, BITS_PER_ACTIVATION)
             kernels = self._means(found, kernels)
         self._kernels = kernels
@@ -157,7 +175,7 @@ class _Search:
         """Give the span that, as a kernel, would explain most beyond what is explained."""
         lag = max(int(_LAG_SECONDS * self._fs), 1)
         lags = np.arange(-lag, lag + 1, max(lag // 5, 1))
-        spans = self._window.cut(self._white, self._candidates * 4)
+        spans = self._window.cut_at(self._white, self._candidates)
         energy = (spans**2).sum(axis=(0, 2))
         unexplained = np.maximum(energy - self._explained**2, 0.0)
         order = np.argsort(-unexplained, kind="stable")
@@ -167,7 +185,7 @@ class _Search:
         unit = seeds / (np.sqrt((seeds**2).sum(axis=1, keepdims=True)) + 1e-9)
         best = np.zeros((len(self._candidates), len(chosen)))
         for offset in lags:
-            moved = self._window.cut(self._white, (self._candidates + offset) * 4)
+            moved = self._window.cut_at(self._white, self._candidates + offset)
             flat = moved.transpose(1, 0, 2).reshape(len(self._candidates), -1)
             best = np.maximum(best, flat @ unit.T)
         gain = np.maximum(best**2 - (self._explained**2)[:, None], 0.0)
