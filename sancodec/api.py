@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.codec import SanFile, encode_stream
 from sancodec.config import CodecConfig
-from sancodec.errors import VerifyError
+from sancodec.errors import CorruptError, SancodecError, VerifyError
 from sancodec.formats.arrays import ArraySource
 from sancodec.inspection import open_san
 from sancodec.recording import Channel, Recording
@@ -54,11 +54,25 @@ def encode(
     stream = io.BytesIO()
     encode_stream(source, stream, config or CodecConfig())
     if verify:
-        decoded = SanFile(stream, source.name).read()
-        original = source.read(0, source.n_frames)
-        if not np.array_equal(decoded.interleaved(), original.interleaved()):
-            raise VerifyError(f"{source.name}: the encoded bytes do not decode to the samples")
+        _verify(stream, source)
     return stream.getvalue()
+
+
+def _verify(stream: BinaryIO, source: ArraySource) -> None:
+    try:
+        file = SanFile(stream, source.name, provider="cpu")
+        start = 0
+        for decoded in file.hashed(file.spans()):
+            stop = start + decoded.n_frames
+            original = source.read(start, stop)
+            if not np.array_equal(decoded.interleaved(), original.interleaved()):
+                raise CorruptError(f"frames {start} to {stop} differ")
+            start = stop
+    except CorruptError as error:
+        raise VerifyError(
+            f"{source.name}: the encoded bytes do not decode to the samples ({error}); "
+            "please report this"
+        ) from error
 
 
 def decode(encoded: bytes | str | Path) -> Recording:
@@ -95,4 +109,9 @@ def open(encoded: bytes | str | Path, *, provider: str = "auto") -> SanFile:  # 
     if isinstance(encoded, bytes):
         return SanFile(io.BytesIO(encoded), provider=provider)
     path = Path(encoded)
-    return SanFile(open_san(path), str(path), provider=provider)
+    stream = open_san(path)
+    try:
+        return SanFile(stream, str(path), provider=provider)
+    except SancodecError:
+        stream.close()
+        raise

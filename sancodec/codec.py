@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -19,7 +19,7 @@ from sancodec.chunk import (
     encode_chunk,
 )
 from sancodec.config import CodecConfig
-from sancodec.errors import ConfigError, CorruptError, RecordError
+from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVEL_DEFAULT
 from sancodec.formats.parameters import encode_parameters
@@ -29,6 +29,8 @@ from sancodec.recording import Recording, RecordSource
 from sancodec.residual.predictive import FRACTION_BITS
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.san.kernels import KernelBank
+
+LAYERS = ("signal", "san")
 
 Progress = Callable[[int, int], None]
 """Called with the frames done, and the frames in all."""
@@ -238,10 +240,13 @@ class SanFile:
         ConfigError
             The span is outside of the record.
         CorruptError
-            A chunk is damaged; the message names it.
+            A chunk is damaged; the message names it. Or, where the whole record was asked for,
+            its samples have another hash.
         """
-        spans = list(self.spans(start, stop))
-        return _join(self._empty(), spans)
+        spans = self.spans(start, stop)
+        if start == 0 and stop in {None, self.n_frames}:
+            spans = self.hashed(spans)
+        return _join(self._empty(), list(spans))
 
     def spans(
         self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
@@ -255,12 +260,23 @@ class SanFile:
             kernels, zeros plus baseline where a channel has none.
         """
         start, stop = self._check_span(start, stop)
+        if layer not in LAYERS:
+            raise ConfigError(f"layer: {layer!r}, expected one of {', '.join(LAYERS)}")
         for i, entry in enumerate(self.container.chunks):
             first, last = max(start, entry.start), min(stop, entry.start + entry.n_frames)
             if first >= last:
                 continue
             decoded = self._preview(i) if layer == "san" else self.chunk(i)[0]
             yield decoded.frames(first - entry.start, last - entry.start)
+
+    def hashed(self, spans: Iterable[Recording]) -> Iterator[Recording]:
+        """Pass spans of the whole record on; ChecksumError at the end if their hash differs."""
+        samples_hash = SampleHash()
+        for span in spans:
+            samples_hash.add(span)
+            yield span
+        if samples_hash.digest() != self.summary.sample_hash:
+            raise ChecksumError(f"{self.name}: the hash of all samples differs")
 
     def chunk(self, i: int) -> tuple[Recording, SanLayer | None]:
         """Decode chunk ``i``: its samples, and its SAN layer if the record has one."""

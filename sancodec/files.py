@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from sancodec import models
-from sancodec.codec import Progress, SampleHash, SanFile, encode_stream
+from sancodec.codec import Progress, SanFile, encode_stream
 from sancodec.config import CodecConfig
-from sancodec.errors import ChecksumError, CorruptError, VerifyError
+from sancodec.errors import CorruptError, VerifyError
 from sancodec.formats.arrays import write_npy, write_wfdb
 from sancodec.formats.output import PendingFiles
 from sancodec.formats.restoration import check, restore
@@ -125,7 +125,7 @@ def decode_file(
         restoration = file.summary.restoration
         whole = start == 0 and stop in {None, file.n_frames}
         if whole and layer == "signal" and fmt == "wfdb" and restoration:
-            spans = _hashed(file, _counted(file, 0, None, layer, progress))
+            spans = file.hashed(_counted(file, 0, None, layer, progress))
             return restore(restoration, spans, directory, force=force, name=file.name)
         stop = file.n_frames if stop is None else stop
         spans = _counted(file, start, stop, layer, progress)
@@ -218,7 +218,7 @@ def _verify_written(
 
 def _check(file: SanFile, progress: Progress | None) -> None:
     """Decode everything; compare the hash of the samples, and of the files rebuilt from them."""
-    spans = _hashed(file, _counted(file, 0, None, "signal", progress))
+    spans = file.hashed(_counted(file, 0, None, "signal", progress))
     if file.summary.restoration:
         check(file.summary.restoration, spans, file.name)
     else:
@@ -235,13 +235,3 @@ def _counted(
         done += span.n_frames
         if progress is not None:
             progress(done, total)
-
-
-def _hashed(file: SanFile, spans: Iterable[Recording]) -> Iterator[Recording]:
-    """Pass the whole record on, and compare its hash at the end."""
-    samples_hash = SampleHash()
-    for span in spans:
-        samples_hash.add(span)
-        yield span
-    if samples_hash.digest() != file.summary.sample_hash:
-        raise ChecksumError(f"{file.name}: the hash of all samples differs")

@@ -29,7 +29,7 @@ from sancodec.san.analysis import BITS_PER_ACTIVATION, find
 from sancodec.san.coding import encode_activations, encode_taps
 from sancodec.san.fitting import fit_bank
 from sancodec.san.kernels import KernelBank
-from sancodec.san.synthesis import Activations, expand, resample
+from sancodec.san.synthesis import MAX_SHIFT, MIN_SHIFT, Activations, expand, resample
 from sancodec.san.whitening import Whitener
 
 DEFAULT_CHUNK_SECONDS = 60.0
@@ -72,17 +72,19 @@ class EncodingPlan:
         amplitudes = fit_amplitudes(samples, found, san.expanded)
         activations = quantise(found, amplitudes, np.array(san.exponents))
         first = lead_in * group.samples_per_frame
-        return _within(activations, san, first, n_frames * group.samples_per_frame)
+        inside = _within(activations, san, first, n_frames * group.samples_per_frame)
+        return inside if _fits_int32(inside, san) else _chosen(inside, slice(0, 0))
 
 
 def chunk_frames_of(source: RecordSource, config: CodecConfig) -> int:
     """Give the number of frames of a chunk: at least 1, and no more than memory may take."""
     frame_samples = sum(channel.samples_per_frame for channel in source.channels)
     if config.chunk_seconds is None:
-        frames = max(round(DEFAULT_CHUNK_SECONDS * source.fs), MIN_CHUNK_FRAMES)
+        frames = max(DEFAULT_CHUNK_SECONDS * source.fs, float(MIN_CHUNK_FRAMES))
     else:
-        frames = max(round(config.chunk_seconds * source.fs), 1)
-    return max(min(frames, MAX_CHUNK_SAMPLES // frame_samples), 1)
+        frames = config.chunk_seconds * source.fs
+    # Bounded before it is rounded: it may be infinite.
+    return max(round(min(frames, float(MAX_CHUNK_SAMPLES // frame_samples))), 1)
 
 
 def context_frames(plan: ChunkPlan) -> int:
@@ -165,7 +167,7 @@ class _Planner:
     def _spans(self) -> Iterator[NDArray[np.int32]]:
         """Give the samples to fit on: the whole record, or spans spread over it."""
         n_frames = self._source.n_frames
-        n_wanted = int(_FIT_SECONDS * self._source.fs)
+        n_wanted = int(min(_FIT_SECONDS * self._source.fs, float(n_frames)))
         if n_frames <= n_wanted:
             yield _leads(self._source.read(0, n_frames), self._group)
             return
@@ -283,11 +285,28 @@ def _within(
     position = activations.position - 4 * first
     reach = (san.bank.n_taps - san.bank.centre) // 2
     inside = (position > -4 * reach) & (position < 4 * (n_samples + san.bank.centre // 2))
+    return replace(_chosen(activations, inside), position=position[inside])
+
+
+def _chosen(activations: Activations, which: slice | NDArray[np.bool_]) -> Activations:
     return Activations(
-        position=position[inside],
-        kernel=activations.kernel[inside],
-        amplitude=activations.amplitude[inside],
+        position=activations.position[which],
+        kernel=activations.kernel[which],
+        amplitude=activations.amplitude[which],
     )
+
+
+def _fits_int32(activations: Activations, san: SanPlan) -> bool:
+    """Tell whether no sum can leave int32: only signals of nearly 32 bits may come close."""
+    shifts = san.shifts()
+    if shifts.min() < MIN_SHIFT or shifts.max() > MAX_SHIFT:
+        return False
+    taps = san.expanded.n_taps
+    start = activations.position >> 2
+    overlaps = np.arange(len(start)) - np.searchsorted(start, start - taps) + 1
+    sums = np.abs(activations.amplitude.astype(np.int64)).max(axis=0, initial=0)
+    sums *= int(overlaps.max(initial=0)) * int(np.abs(san.expanded.rows).max())
+    return bool((sums < (1 << (31 - np.maximum(-shifts, 0)))).all())
 
 
 def _leads(

@@ -16,7 +16,7 @@ from sancodec.entropy.rans import advance
 CONTEXTS_PER_FIELD = 256
 SYMBOLS_PER_NUMBER = 2 * 41 + 1
 """Most symbols that one signed number takes."""
-MAX_NUMBER = (1 << 40) - 1
+MAX_NUMBER = (1 << 40) - 2
 
 _BITS = 16
 _HALF = 1 << (_BITS - 1)

@@ -61,6 +61,7 @@ _SOLVE_EVERY = 64
 _WARM_UP = 4096
 _LIMIT = float(1 << 34)
 _FIRST_SCALE = 1024.0
+_LOWEST, _HIGHEST = -(1 << 31), (1 << 31) - 1
 
 
 class LeadContext(NamedTuple):
@@ -205,6 +206,10 @@ def _code_block(  # noqa: PLR0917
             samples[t] = take_value(
                 coder.table, coder.guesses, prediction, scale, coder.words, coder.cursor
             )
+            if coder.cursor[2] or not _LOWEST <= samples[t] <= _HIGHEST:
+                # What follows would be made of garbage, which arithmetic need not survive.
+                coder.cursor[2] = 1
+                return n_symbols
         else:
             n_symbols = put_value(
                 coder.table, samples[t], prediction, scale, coder.symbols, n_symbols
@@ -278,6 +283,8 @@ def _code_lead(  # noqa: PLR0917
         n_symbols = _code_block(
             decoding, samples, begin, stop, n_symbols, context, trace, fit, loudness, coder
         )
+        if coder.cursor[2]:
+            return n_symbols
         _learn_block(fit, stop - begin, decays[0])
         update_weights(loudness, decays[1, stop - begin])
         since_solved += stop - begin

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from sancodec.errors import CorruptError
 
 _HEAD_BYTES = 5
+# Samples packed at once, so that memory stays small; a multiple of 8, so that bytes are whole.
+_PIECE = 1 << 16
 
 
 def encode_raw(samples: NDArray[np.int32]) -> bytes:
@@ -16,9 +18,11 @@ def encode_raw(samples: NDArray[np.int32]) -> bytes:
     for lead in samples.astype(np.int64):
         low = int(lead.min())
         width = int(lead.max() - low).bit_length()
-        bits = ((lead - low)[:, None] >> np.arange(width)) & 1
         parts.append(low.to_bytes(4, "little", signed=True) + bytes([width]))
-        parts.append(np.packbits(bits.astype(np.uint8), bitorder="little").tobytes())
+        for start in range(0, lead.size, _PIECE):
+            piece = lead[start : start + _PIECE] - low
+            bits = (piece[:, None] >> np.arange(width)) & 1
+            parts.append(np.packbits(bits.astype(np.uint8), bitorder="little").tobytes())
     return b"".join(parts)
 
 
@@ -49,12 +53,18 @@ def decode_raw(payload: bytes, n_leads: int, n_samples: int) -> NDArray[np.int32
         if len(payload) - offset < n_bytes:
             raise CorruptError(f"raw samples: lead {lead} needs {n_bytes} bytes")
         packed = np.frombuffer(payload, np.uint8, n_bytes, offset)
-        bits = np.unpackbits(packed, count=width * n_samples, bitorder="little")
-        weights = np.int64(1) << np.arange(width, dtype=np.int64)
-        samples[lead] = low + bits.reshape(n_samples, width) @ weights
+        for start in range(0, n_samples, _PIECE):
+            piece = samples[lead, start : start + _PIECE]
+            piece[:] = low + _unpack(packed[start * width // 8 :], width, piece.size)
         offset += n_bytes
     if offset != len(payload):
         raise CorruptError(f"raw samples: {len(payload) - offset} bytes too many")
     if samples.max(initial=0) > np.iinfo(np.int32).max:
         raise CorruptError("raw samples: a sample is beyond int32")
     return samples.astype(np.int32)
+
+
+def _unpack(packed: NDArray[np.uint8], width: int, n_samples: int) -> NDArray[np.int64]:
+    bits = np.unpackbits(packed[: (width * n_samples + 7) // 8], bitorder="little")
+    weights = np.int64(1) << np.arange(width, dtype=np.int64)
+    return bits[: width * n_samples].reshape(n_samples, width) @ weights

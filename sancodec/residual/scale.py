@@ -16,6 +16,8 @@ leads already coded at this sample and around it, and 1."""
 _SPEEDS = (0.2, 0.05, 0.01, 0.001)
 _START = 4.0
 _FLOOR = 0.05
+_CEILING = float(1 << 36)
+# No residual is larger; a regression that runs away would leave the density no room.
 _PRIOR_WEIGHTS = (0.35, 0.05, 0.09, 0.15, 0.25, 0.03, 0.02, 0.1)
 _PRIOR_COUNT = 10.0
 _FORGETTING = 0.98
@@ -50,6 +52,8 @@ def predict_scale(state: ScaleState) -> float:
     scale = 0.0
     for i in range(N_FEATURES):
         scale += state.weights[i] * state.features[i]
+    if not scale < _CEILING:
+        return _CEILING
     return max(scale, _FLOOR)
 
 

@@ -20,6 +20,8 @@ MARGIN = 4
 """Samples ahead of a beat by which it is prepared: the look-ahead of its regressors and one more."""
 
 _SLOWEST_RATE = 0.05
+# Of signals far faster than any biosignal a beat is cut short, so that memory stays bounded.
+_MAX_SAMPLES = float(1 << 16)
 
 # Cubic interpolation at a quarter, a half and three quarters between the middle two of four
 # samples; multiples of 1/128, so exact in binary.
@@ -53,13 +55,13 @@ class TemplateState(NamedTuple):
 
 def beats_of(position: NDArray[np.int64], kernel: NDArray[np.int64], fs: float) -> Beats:
     """Give the beats of activations at ``position`` (quarter samples, not decreasing)."""
-    before = int(BEFORE_SECONDS * fs)
+    before = int(min(BEFORE_SECONDS * fs, _MAX_SAMPLES))
     return Beats(start=(position >> 2) - before, quarter=position & 3, kernel=kernel)
 
 
 def new_template_state(n_kernels: int, fs: float) -> TemplateState:
     """Give the state at the start of a lead: nothing learned."""
-    length = max(int(LENGTH_SECONDS * fs), 8)
+    length = max(int(min(LENGTH_SECONDS * fs, _MAX_SAMPLES)), 8)
     return TemplateState(
         shape=np.zeros((n_kernels, length)),
         magnitude=np.zeros((n_kernels, length)),
