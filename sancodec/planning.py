@@ -36,7 +36,7 @@ DEFAULT_CHUNK_SECONDS = 60.0
 MIN_CHUNK_FRAMES = 16_384
 MAX_CHUNK_SAMPLES = 1 << 22
 
-_FIT_SECONDS = 240.0
+_FIT_SECONDS = 180.0
 _N_FIT_SPANS = 4
 _MIN_FIT_SECONDS = 60.0
 _MIN_SAN_FS = 40.0
@@ -160,9 +160,7 @@ class _Planner:
         self, group: Group, san: SanPlan | None, layer: SanLayer | None
     ) -> NDArray[np.float64]:
         samples = _leads(self._span, group)
-        return predictive_bits(
-            samples, group.fs, *regressors(samples.shape, group, san, layer)
-        )
+        return predictive_bits(samples, group.fs, *regressors(samples.shape, group, san, layer))
 
     def _spans(self) -> Iterator[NDArray[np.int32]]:
         """Give the samples to fit on: the whole record, or spans spread over it."""
@@ -278,9 +276,7 @@ def _minimum_bits(n_leads: int) -> float:
     return BITS_PER_ACTIVATION + 3.0 * max(n_leads - 2, 0)
 
 
-def _within(
-    activations: Activations, san: SanPlan, first: int, n_samples: int
-) -> Activations:
+def _within(activations: Activations, san: SanPlan, first: int, n_samples: int) -> Activations:
     """Keep what reaches into ``n_samples`` from sample ``first`` on, counted from there."""
     position = activations.position - 4 * first
     reach = (san.bank.n_taps - san.bank.centre) // 2

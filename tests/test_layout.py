@@ -13,6 +13,7 @@ import sancodec
 # Lower layers first: a module imports only from rows above its own, or from its own layer.
 LAYERS = (
     ("errors",),
+    ("compiled",),
     ("recording",),
     ("config", "metrics", "placement"),
     ("report",),
@@ -44,7 +45,7 @@ PLACES = {
     "wfdb": ("formats", "simulate"),
     "soundfile": ("formats",),
     "matplotlib": ("picture",),
-    "numba": ("entropy", "san", "residual"),
+    "numba": ("compiled",),
     "zstandard": ("formats",),
     "click": ("cli",),
     "rich": ("cli",),

@@ -8,9 +8,9 @@ belongs to the field the number is in.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.compiled import compiled
 from sancodec.entropy.rans import advance
 
 CONTEXTS_PER_FIELD = 256
@@ -33,7 +33,7 @@ def new_contexts(n_fields: int) -> NDArray[np.int64]:
     return contexts
 
 
-@njit(cache=True)
+@compiled
 def _adapt(contexts: NDArray[np.int64], at: int, bit: int) -> None:
     seen = contexts[1, at]
     zero = contexts[0, at]
@@ -44,8 +44,8 @@ def _adapt(contexts: NDArray[np.int64], at: int, bit: int) -> None:
         contexts[1, at] = seen + 1
 
 
-@njit(cache=True)
-def _put_bit(  # noqa: PLR0917
+@compiled
+def _put_bit(
     symbols: NDArray[np.int64], n_symbols: int, contexts: NDArray[np.int64], at: int, bit: int
 ) -> int:
     zero = contexts[0, at]
@@ -56,7 +56,7 @@ def _put_bit(  # noqa: PLR0917
     return n_symbols + 1
 
 
-@njit(cache=True)
+@compiled
 def _take_bit(
     words: NDArray[np.uint32], cursor: NDArray[np.int64], contexts: NDArray[np.int64], at: int
 ) -> int:
@@ -70,8 +70,8 @@ def _take_bit(
     return bit
 
 
-@njit(cache=True)
-def put_number(  # noqa: PLR0917
+@compiled
+def put_number(
     symbols: NDArray[np.int64],
     n_symbols: int,
     contexts: NDArray[np.int64],
@@ -101,16 +101,14 @@ def put_number(  # noqa: PLR0917
     return n_symbols
 
 
-@njit(cache=True)
+@compiled
 def take_number(
     words: NDArray[np.uint32], cursor: NDArray[np.int64], contexts: NDArray[np.int64], field: int
 ) -> int:
     """Take the number that ``put_number`` appended with the same field."""
     base = field * CONTEXTS_PER_FIELD
     exponent = 0
-    while exponent < _MAX_EXPONENT and _take_bit(
-        words, cursor, contexts, base + _UNARY + exponent
-    ):
+    while exponent < _MAX_EXPONENT and _take_bit(words, cursor, contexts, base + _UNARY + exponent):
         exponent += 1
     number = 1
     for i in range(exponent):
@@ -125,8 +123,8 @@ def take_number(
     return number - 1
 
 
-@njit(cache=True)
-def put_signed(  # noqa: PLR0917
+@compiled
+def put_signed(
     symbols: NDArray[np.int64],
     n_symbols: int,
     contexts: NDArray[np.int64],
@@ -142,7 +140,7 @@ def put_signed(  # noqa: PLR0917
     return put_number(symbols, n_symbols, contexts, field, abs(number) - 1)
 
 
-@njit(cache=True)
+@compiled
 def take_signed(
     words: NDArray[np.uint32], cursor: NDArray[np.int64], contexts: NDArray[np.int64], field: int
 ) -> int:

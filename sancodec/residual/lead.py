@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.compiled import compiled
 from sancodec.residual.template import Beats, TemplateState
 
 PAD = 32
@@ -96,7 +96,7 @@ def count_regressors(context: LeadContext) -> int:
     return n
 
 
-@njit(cache=True)
+@compiled
 def fill_known(context: LeadContext, rows: NDArray[np.float64], begin: int, stop: int) -> None:
     """Write the regressors that do not depend on the lead's own samples from ``begin`` on."""
     n_other = LOOK_AHEAD + context.n_back + 1

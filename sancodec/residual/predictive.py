@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.compiled import compiled
 from sancodec.entropy.rans import at_end, encode_symbols, open_words
 from sancodec.entropy.tables import density_table, guess_table
 from sancodec.entropy.values import MAX_SYMBOLS, put_value, take_value
@@ -38,7 +38,7 @@ from sancodec.residual.predictor import (
     BLOCK,
     Predictor,
     adapt_cascade,
-    cascade_gain,
+    cascade_step,
     decay_powers,
     learn_block,
     new_predictor,
@@ -91,7 +91,7 @@ class Lead(NamedTuple):
     loudness: ScaleState
 
 
-@njit(cache=True)
+@compiled
 def _code_block(  # noqa: PLR0917
     decoding: bool, lead: Lead, begin: int, n_rows: int, gain: float, n_symbols: int, coder: Coder
 ) -> tuple[float, int]:
@@ -99,13 +99,13 @@ def _code_block(  # noqa: PLR0917
     samples, trace, predictor, loudness = lead.samples, lead.trace, lead.predictor, lead.loudness
     for k in range(n_rows):
         t = begin + k
-        step = predict_step(predictor, k, trace.difference[t + PAD - N_OWN : t + PAD])
-        past = trace.error[t : t + N_OWN]
-        correction = predict_error(predictor, past)
-        adapt_cascade(predictor, trace.error[t - 1 : t - 1 + N_OWN], gain)
+        step = predict_step(predictor, k, trace.difference, t + PAD - N_OWN)
+        correction = predict_error(predictor, trace.error, t)
+        adapt_cascade(predictor, trace.error, t - 1, gain)
         before = float(samples[t - 1])
         prediction = (before + step) + correction
         scale = predict_scale(loudness, k)
+        gain = cascade_step(trace.error, t, scale)
         if decoding:
             samples[t] = take_value(
                 coder.table, coder.guesses, prediction, scale, coder.words, coder.cursor
@@ -126,13 +126,13 @@ def _code_block(  # noqa: PLR0917
         trace.error[t + N_OWN] = error
         trace.magnitude[t] = abs(value - prediction)
         observe_magnitude(loudness, k, trace.magnitude[t])
-        gain = cascade_gain(past, error - correction, scale)
+        gain *= error - correction
         predictor.rows[k, predictor.coefficients.size] = difference
         predictor.weights[k] = 1.0 / (scale * scale)
     return gain, n_symbols
 
 
-@njit(cache=True)
+@compiled
 def _code_first(decoding: bool, samples: NDArray[np.int64], n_symbols: int, coder: Coder) -> int:
     """Code or decode sample 0, of which nothing is known but that it is near zero or not."""
     if decoding:
@@ -143,7 +143,7 @@ def _code_first(decoding: bool, samples: NDArray[np.int64], n_symbols: int, code
     return put_value(coder.table, samples[0], 0.0, _FIRST_SCALE, coder.symbols, n_symbols)
 
 
-@njit(cache=True)
+@compiled
 def _learn(lead: Lead, begin: int, n_rows: int, decays: NDArray[np.float64]) -> None:
     """Let scale and predictor learn from a block, which has its weights from the scales."""
     loudness, predictor = lead.loudness, lead.predictor
@@ -153,7 +153,7 @@ def _learn(lead: Lead, begin: int, n_rows: int, decays: NDArray[np.float64]) -> 
     learn_block(predictor, begin, n_rows, decays[0])
 
 
-@njit(cache=True)
+@compiled
 def _prepare_beats(lead: Lead, next_beat: int, begin: int) -> int:
     """Learn and expect all beats that begin by ``begin`` + MARGIN; give the first that do not."""
     context, beats = lead.context, lead.context.beats
@@ -166,7 +166,7 @@ def _prepare_beats(lead: Lead, next_beat: int, begin: int) -> int:
     return next_beat
 
 
-@njit(cache=True)
+@compiled
 def _code_lead(
     decoding: bool, lead: Lead, n_symbols: int, coder: Coder, decays: NDArray[np.float64]
 ) -> int:
@@ -182,9 +182,7 @@ def _code_lead(
         n_rows = stop - begin
         fill_known(context, lead.predictor.rows, begin, stop)
         prepare_block(lead.predictor, n_rows)
-        prepare_scales(
-            lead.loudness, context.loud, context.near, context.around, begin, n_rows
-        )
+        prepare_scales(lead.loudness, context.loud, context.near, context.around, begin, n_rows)
         gain, n_symbols = _code_block(decoding, lead, begin, n_rows, gain, n_symbols, coder)
         _learn(lead, begin, n_rows, decays)
         begin = stop

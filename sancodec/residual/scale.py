@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.compiled import compiled
 from sancodec.residual.regression import padded_width
 
 N_FEATURES = 8
@@ -54,7 +54,7 @@ def new_scale_state(n_rows: int) -> ScaleState:
     )
 
 
-@njit(cache=True)
+@compiled
 def prepare_scales(  # noqa: PLR0917
     state: ScaleState,
     loud: NDArray[np.float64],
@@ -77,12 +77,12 @@ def prepare_scales(  # noqa: PLR0917
         state.calm[k] = known + weights[CONSTANT]
 
 
-@njit(cache=True)
+@compiled
 def predict_scale(state: ScaleState, k: int) -> float:
     """Give the predicted mean magnitude of the block's sample ``k``, in ADC units."""
-    moving, weights, row = state.moving, state.weights, state.rows[k]
+    moving, weights, rows = state.moving, state.weights, state.rows
     for i in range(N_MOVING):
-        row[i] = moving[i]
+        rows[k, i] = moving[i]
     quick = weights[0] * moving[0] + weights[1] * moving[1]
     slow = weights[2] * moving[2] + weights[3] * moving[3]
     scale = (state.calm[k] + slow) + quick
@@ -91,7 +91,7 @@ def predict_scale(state: ScaleState, k: int) -> float:
     return max(scale, FLOOR)
 
 
-@njit(cache=True)
+@compiled
 def observe_magnitude(state: ScaleState, k: int, magnitude: float) -> None:
     """Note the magnitude of the block's sample ``k``."""
     state.rows[k, N_FEATURES] = magnitude
@@ -102,7 +102,7 @@ def observe_magnitude(state: ScaleState, k: int, magnitude: float) -> None:
     moving[3] += (magnitude - moving[3]) * SPEEDS[3]
 
 
-@njit(cache=True)
+@compiled
 def update_weights(state: ScaleState) -> None:
     """Refit the weights by coordinate descent, none below 0."""
     products, weights = state.products, state.weights

@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from sancodec.compiled import compiled
 
 BEFORE_SECONDS = 80 / 360
 LENGTH_SECONDS = 480 / 360
 MARGIN = 4
-"""Samples ahead of a beat by which it is prepared: the look-ahead of its regressors and one more."""
+"""Samples ahead of a beat by which it is prepared: its regressors look that far ahead."""
 
 _SLOWEST_RATE = 0.05
 # Of signals far faster than any biosignal a beat is cut short, so that memory stays bounded.
@@ -27,8 +28,12 @@ _MAX_SAMPLES = float(1 << 16)
 # samples; multiples of 1/128, so exact in binary.
 _CUBIC = (
     np.array(
-        [[0.0, 128.0, 0.0, 0.0], [-9.0, 111.0, 29.0, -3.0], [-8.0, 72.0, 72.0, -8.0]]
-        + [[-3.0, 29.0, 111.0, -9.0]]
+        [
+            [0.0, 128.0, 0.0, 0.0],
+            [-9.0, 111.0, 29.0, -3.0],
+            [-8.0, 72.0, 72.0, -8.0],
+            [-3.0, 29.0, 111.0, -9.0],
+        ]
     )
     / 128.0
 )
@@ -69,7 +74,7 @@ def new_template_state(n_kernels: int, fs: float) -> TemplateState:
     )
 
 
-@njit(cache=True)
+@compiled
 def learn_beat(  # noqa: PLR0917
     state: TemplateState,
     beats: Beats,
@@ -102,7 +107,7 @@ def learn_beat(  # noqa: PLR0917
         loudness[phase] += rate * (loud - loudness[phase])
 
 
-@njit(cache=True)
+@compiled
 def expect_beat(  # noqa: PLR0917
     state: TemplateState,
     beats: Beats,

@@ -58,9 +58,7 @@ class Window:
         self.before = before
         self.size = size
 
-    def cut(
-        self, leads: NDArray[np.float64], position: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def cut(self, leads: NDArray[np.float64], position: NDArray[np.int64]) -> NDArray[np.float64]:
         """Cut (n_leads, n_positions, size) spans at quarter-sample positions (cubic)."""
         spans = self._cut_whole(leads, (position >> 2) - 1, self.size + 3)
         t = ((position & 3) / 4.0)[None, :, None]
