@@ -8,9 +8,9 @@ belongs to the field the number is in.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import advance
 
 CONTEXTS_PER_FIELD = 256
@@ -33,7 +33,7 @@ def new_contexts(n_fields: int) -> NDArray[np.int64]:
     return contexts
 
 
-@njit(cache=True)
+@compiled
 def _adapt(contexts: NDArray[np.int64], at: int, bit: int) -> None:
     seen = contexts[1, at]
     zero = contexts[0, at]
@@ -44,7 +44,7 @@ def _adapt(contexts: NDArray[np.int64], at: int, bit: int) -> None:
         contexts[1, at] = seen + 1
 
 
-@njit(cache=True)
+@compiled
 def _put_bit(  # noqa: PLR0917
     symbols: NDArray[np.int64], n_symbols: int, contexts: NDArray[np.int64], at: int, bit: int
 ) -> int:
@@ -56,7 +56,7 @@ def _put_bit(  # noqa: PLR0917
     return n_symbols + 1
 
 
-@njit(cache=True)
+@compiled
 def _take_bit(
     words: NDArray[np.uint32], cursor: NDArray[np.int64], contexts: NDArray[np.int64], at: int
 ) -> int:
@@ -70,7 +70,7 @@ def _take_bit(
     return bit
 
 
-@njit(cache=True)
+@compiled
 def put_number(  # noqa: PLR0917
     symbols: NDArray[np.int64],
     n_symbols: int,
@@ -101,7 +101,7 @@ def put_number(  # noqa: PLR0917
     return n_symbols
 
 
-@njit(cache=True)
+@compiled
 def take_number(
     words: NDArray[np.uint32], cursor: NDArray[np.int64], contexts: NDArray[np.int64], field: int
 ) -> int:
@@ -125,7 +125,7 @@ def take_number(
     return number - 1
 
 
-@njit(cache=True)
+@compiled
 def put_signed(  # noqa: PLR0917
     symbols: NDArray[np.int64],
     n_symbols: int,
@@ -142,7 +142,7 @@ def put_signed(  # noqa: PLR0917
     return put_number(symbols, n_symbols, contexts, field, abs(number) - 1)
 
 
-@njit(cache=True)
+@compiled
 def take_signed(
     words: NDArray[np.uint32], cursor: NDArray[np.int64], contexts: NDArray[np.int64], field: int
 ) -> int:

@@ -7,14 +7,15 @@ Symbols are coded last to first and decoded first to last. A symbol is an interv
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from sancodec.entropy.compiled import compiled
 
 LOWER_BOUND = 1 << 31
 MAX_BITS = 24
 
 
-@njit(cache=True)
+@compiled
 def encode_symbols(
     start: NDArray[np.int64], freq: NDArray[np.int64], bits: NDArray[np.int64], n_symbols: int
 ) -> NDArray[np.uint32]:
@@ -49,7 +50,7 @@ def encode_symbols(
     return words[at:]
 
 
-@njit(cache=True)
+@compiled
 def open_words(words: NDArray[np.uint32], cursor: NDArray[np.int64]) -> bool:
     """Set ``cursor`` = (state, next word, overrun) to the start of ``words``; False if invalid."""
     if words.size < 2:
@@ -60,7 +61,7 @@ def open_words(words: NDArray[np.uint32], cursor: NDArray[np.int64]) -> bool:
     return cursor[0] >= LOWER_BOUND and words[0] < LOWER_BOUND
 
 
-@njit(cache=True)
+@compiled
 def advance(
     words: NDArray[np.uint32], cursor: NDArray[np.int64], start: int, freq: int, bits: int
 ) -> None:
@@ -78,7 +79,7 @@ def advance(
     cursor[0] = state
 
 
-@njit(cache=True)
+@compiled
 def at_end(words: NDArray[np.uint32], cursor: NDArray[np.int64]) -> bool:
     """Tell whether decoding ended exactly where encoding began: every word used, no overrun."""
     return cursor[2] == 0 and cursor[1] == words.size and cursor[0] == LOWER_BOUND

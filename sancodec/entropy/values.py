@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import advance
 from sancodec.entropy.tables import CDF_BITS, GUESS_BITS, STEPS_PER_UNIT, UNITS
 
@@ -29,7 +29,7 @@ _RAW_BITS = 14
 _N_RAW = 3
 
 
-@njit(cache=True)
+@compiled
 def _cumulative(table: NDArray[np.int32], z: float) -> int:
     t = z * STEPS_PER_UNIT + _CENTRE
     if t <= 0.0:
@@ -42,7 +42,7 @@ def _cumulative(table: NDArray[np.int32], z: float) -> int:
     return low + (((np.int64(table[i + 1]) - low) * fraction) >> 12)
 
 
-@njit(cache=True)
+@compiled
 def _layout(scale: float) -> tuple[int, int]:
     """Give the number of raw low bits, and the reach of u on either side."""
     shift = 0
@@ -53,7 +53,7 @@ def _layout(scale: float) -> tuple[int, int]:
     return shift, int(24.0 * scaled) + 16
 
 
-@njit(cache=True)
+@compiled
 def _edge(  # noqa: PLR0917
     table: NDArray[np.int32], u: int, shift: int, reach: int, fraction: float, inverse: float
 ) -> int:
@@ -62,7 +62,7 @@ def _edge(  # noqa: PLR0917
     return ((_cumulative(table, z) * (TOTAL - 2 * reach - 1)) >> CDF_BITS) + u + reach
 
 
-@njit(cache=True)
+@compiled
 def _put(  # noqa: PLR0917
     symbols: NDArray[np.int64], n_symbols: int, start: int, freq: int, bits: int
 ) -> int:
@@ -72,7 +72,7 @@ def _put(  # noqa: PLR0917
     return n_symbols + 1
 
 
-@njit(cache=True)
+@compiled
 def put_value(  # noqa: PLR0917
     table: NDArray[np.int32],
     value: int,
@@ -106,14 +106,14 @@ def put_value(  # noqa: PLR0917
     return n_symbols
 
 
-@njit(cache=True)
+@compiled
 def _take_raw(words: NDArray[np.uint32], cursor: NDArray[np.int64], bits: int) -> int:
     raw = cursor[0] & ((1 << bits) - 1)
     advance(words, cursor, raw, 1, bits)
     return raw
 
 
-@njit(cache=True)
+@compiled
 def _search(  # noqa: PLR0917
     table: NDArray[np.int32],
     target: int,
@@ -155,7 +155,7 @@ def _search(  # noqa: PLR0917
     return u, low, _edge(table, u + 1, shift, reach, fraction, inverse)
 
 
-@njit(cache=True)
+@compiled
 def take_value(  # noqa: PLR0917
     table: NDArray[np.int32],
     guesses: NDArray[np.float32],

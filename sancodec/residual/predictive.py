@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import at_end, encode_symbols, open_words
 from sancodec.entropy.tables import density_table, guess_table
 from sancodec.entropy.values import MAX_SYMBOLS, put_value, take_value
@@ -115,7 +115,7 @@ class Coder(NamedTuple):
     cursor: NDArray[np.int64]
 
 
-@njit(cache=True)
+@compiled
 def _dot(a: NDArray[np.float64], b: NDArray[np.float64], n: int) -> float:
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
     whole = n - n % 4
@@ -129,7 +129,7 @@ def _dot(a: NDArray[np.float64], b: NDArray[np.float64], n: int) -> float:
     return (s0 + s1) + (s2 + s3)
 
 
-@njit(cache=True)
+@compiled
 def _fill_known(context: LeadContext, rows: NDArray[np.float64], begin: int, stop: int) -> None:
     """Write the regressors that do not depend on the lead's own samples from ``begin`` on."""
     n_other = LOOK_AHEAD + context.n_back + 1
@@ -157,7 +157,7 @@ def _fill_known(context: LeadContext, rows: NDArray[np.float64], begin: int, sto
                 column += 2 * LOOK_AHEAD + 1
 
 
-@njit(cache=True)
+@compiled
 def _adapt_cascade(
     cascade: NDArray[np.float64], past: NDArray[np.float64], miss: float, scale: float
 ) -> None:
@@ -168,7 +168,7 @@ def _adapt_cascade(
         cascade[i] += gain * past[i]
 
 
-@njit(cache=True)
+@compiled
 def _code_block(  # noqa: PLR0917
     decoding: bool,
     samples: NDArray[np.int64],
@@ -227,7 +227,7 @@ def _code_block(  # noqa: PLR0917
     return n_symbols
 
 
-@njit(cache=True)
+@compiled
 def _code_first(decoding: bool, samples: NDArray[np.int64], n_symbols: int, coder: Coder) -> int:
     """Code or decode sample 0, of which nothing is known but that it is near zero or not."""
     if decoding:
@@ -238,7 +238,7 @@ def _code_first(decoding: bool, samples: NDArray[np.int64], n_symbols: int, code
     return put_value(coder.table, samples[0], 0.0, _FIRST_SCALE, coder.symbols, n_symbols)
 
 
-@njit(cache=True)
+@compiled
 def _learn_block(fit: Fit, n_rows: int, decays: NDArray[np.float64]) -> None:
     """Add the block's rows to the least-squares problem, older ones weighing less."""
     for k in range(n_rows):
@@ -249,7 +249,7 @@ def _learn_block(fit: Fit, n_rows: int, decays: NDArray[np.float64]) -> None:
     accumulate(fit.products, fit.rows, fit.weights, padded, decays[n_rows])
 
 
-@njit(cache=True)
+@compiled
 def _code_lead(  # noqa: PLR0917
     decoding: bool,
     samples: NDArray[np.int64],

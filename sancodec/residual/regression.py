@@ -10,8 +10,9 @@ a compiler may vectorise them without reordering a sum.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from sancodec.entropy.compiled import compiled
 
 LANES = 8
 UNROLL = 4
@@ -25,7 +26,7 @@ def padded_width(n_regressors: int) -> int:
     return (n_regressors + 1 + LANES - 1) // LANES * LANES
 
 
-@njit(cache=True)
+@compiled
 def accumulate(
     products: NDArray[np.float64],
     rows: NDArray[np.float64],
@@ -58,7 +59,7 @@ def accumulate(
                 total[j] = (((total[j] + a0 * r0[j]) + a1 * r1[j]) + a2 * r2[j]) + a3 * r3[j]
 
 
-@njit(cache=True)
+@compiled
 def solve(
     products: NDArray[np.float64],
     work: NDArray[np.float64],
@@ -99,7 +100,7 @@ def solve(
     _substitute(work, coefficients)
 
 
-@njit(cache=True)
+@compiled
 def _substitute(work: NDArray[np.float64], coefficients: NDArray[np.float64]) -> None:
     """Solve the triangle that the elimination left, from the last row up."""
     n = coefficients.size

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from sancodec.entropy.compiled import compiled
 
 N_FEATURES = 8
 PHASE, NEAR, AROUND, CONSTANT = 4, 5, 6, 7
@@ -46,7 +47,7 @@ def new_scale_state() -> ScaleState:
     )
 
 
-@njit(cache=True)
+@compiled
 def predict_scale(state: ScaleState) -> float:
     """Give the predicted mean magnitude, in ADC units, from the features as they are set."""
     scale = 0.0
@@ -57,7 +58,7 @@ def predict_scale(state: ScaleState) -> float:
     return max(scale, _FLOOR)
 
 
-@njit(cache=True)
+@compiled
 def observe_magnitude(state: ScaleState, magnitude: float, scale: float) -> None:
     """Learn that ``magnitude`` came where ``scale`` was predicted."""
     weight = 1.0 / (scale * scale)
@@ -71,7 +72,7 @@ def observe_magnitude(state: ScaleState, magnitude: float, scale: float) -> None
         features[i] += (magnitude - features[i]) * _SPEEDS[i]
 
 
-@njit(cache=True)
+@compiled
 def update_weights(state: ScaleState, decay: float) -> None:
     """Refit the weights by coordinate descent, none below 0, and forget a little."""
     for _ in range(_SWEEPS):

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from sancodec.entropy.compiled import compiled
 
 BEFORE_SECONDS = 80 / 360
 LENGTH_SECONDS = 480 / 360
@@ -69,7 +70,7 @@ def new_template_state(n_kernels: int, fs: float) -> TemplateState:
     )
 
 
-@njit(cache=True)
+@compiled
 def learn_beat(  # noqa: PLR0917
     state: TemplateState,
     beats: Beats,
@@ -102,7 +103,7 @@ def learn_beat(  # noqa: PLR0917
         loudness[phase] += rate * (loud - loudness[phase])
 
 
-@njit(cache=True)
+@compiled
 def expect_beat(  # noqa: PLR0917
     state: TemplateState,
     beats: Beats,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from sancodec.entropy.adaptive import (
@@ -14,6 +13,7 @@ from sancodec.entropy.adaptive import (
     take_number,
     take_signed,
 )
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import at_end, encode_symbols, open_words
 from sancodec.errors import CorruptError
 from sancodec.san.synthesis import Activations
@@ -30,7 +30,7 @@ _HALF_MEAN = 1 << (_MEAN_BITS - 1)
 _MEAN_SPEED = 2
 
 
-@njit(cache=True)
+@compiled
 def _median_of_past(past: NDArray[np.int64], n_seen: int) -> int:
     n = min(n_seen, _N_PAST)
     if n == 0:
@@ -38,7 +38,7 @@ def _median_of_past(past: NDArray[np.int64], n_seen: int) -> int:
     return np.sort(past[:n])[n // 2]
 
 
-@njit(cache=True)
+@compiled
 def _follow(means: NDArray[np.int64], kernel: int, lead: int, amplitude: int) -> None:
     """Move the running mean towards an amplitude; the first one sets it."""
     mean = means[kernel, lead]
@@ -46,7 +46,7 @@ def _follow(means: NDArray[np.int64], kernel: int, lead: int, amplitude: int) ->
     means[kernel, lead] = target if mean == 0 else mean + ((target - mean) >> _MEAN_SPEED)
 
 
-@njit(cache=True)
+@compiled
 def _put_activations(  # noqa: PLR0917
     symbols: NDArray[np.int64],
     contexts: NDArray[np.int64],
@@ -78,7 +78,7 @@ def _put_activations(  # noqa: PLR0917
     return n
 
 
-@njit(cache=True)
+@compiled
 def _take_activations(  # noqa: PLR0917
     words: NDArray[np.uint32],
     cursor: NDArray[np.int64],
@@ -169,7 +169,7 @@ def decode_activations(
     return Activations(position=position, kernel=kernel, amplitude=amplitude.astype(np.int32))
 
 
-@njit(cache=True)
+@compiled
 def _magnitude_class(a: int, b: int) -> int:
     size = abs(a) + abs(b)
     level = 0
@@ -179,7 +179,7 @@ def _magnitude_class(a: int, b: int) -> int:
     return level
 
 
-@njit(cache=True)
+@compiled
 def _put_taps(
     symbols: NDArray[np.int64], contexts: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> int:
@@ -193,7 +193,7 @@ def _put_taps(
     return n
 
 
-@njit(cache=True)
+@compiled
 def _take_taps(
     words: NDArray[np.uint32],
     cursor: NDArray[np.int64],
