@@ -267,7 +267,8 @@ def _code_lead(  # noqa: PLR0917
     next_beat = 0
     since_solved = 0
     n_symbols = _code_first(decoding, samples, n_symbols, coder)
-    begin = 1
+    # Not the literal 1: for that numba would compile everything below a second time.
+    begin = min(1, n_samples)
     while begin < n_samples:
         while next_beat < beats.start.size and beats.start[next_beat] - MARGIN <= begin:
             if next_beat > 0:
