@@ -43,7 +43,7 @@ def planted(
     position: NDArray[np.float64],
     kernel: NDArray[np.int64],
     n_samples: int,
-    noise: float = 1.0,
+    noise: float = 3.0,
     seed: int = 0,
 ) -> NDArray[np.int32]:
     """Two leads with beats at fractions of a sample, over noise."""
@@ -91,7 +91,7 @@ def test_no_two_activations_are_nearer_than_the_minimum_distance() -> None:
     found = search(samples)
     # Positions may move by half a sample after they have competed.
     assert np.diff(found.position).min() >= 4 * int(MINIMUM_DISTANCE_SECONDS * FS) - 4
-    assert len(found.position) > 60
+    assert len(found.position) > 30
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 3, 10, 149, 150, 151])
