@@ -19,6 +19,7 @@ from numpy.testing import assert_array_equal
 import sancodec
 from sancodec.cli._terminal import printable, progress_bar
 from sancodec.cli.main import VERBS, main
+from sancodec.errors import RecordError
 from sancodec.formats.wfdb import WfdbRecord
 
 ROOT = Path(sancodec.__file__).resolve().parent.parent
@@ -79,6 +80,56 @@ def test_decode_gives_back_both_files_byte_for_byte(record: Path) -> None:
     assert after["out/demo.hea"] == before["demo.hea"] == after["demo.hea"]
     assert after["out/demo.dat"] == before["demo.dat"] == after["demo.dat"]
     assert set(after) == {*before, "demo.san", "out/demo.hea", "out/demo.dat"}
+
+
+def _assert_comes_back(header: Path, folder: Path) -> None:
+    encoded, out = folder / "x.san", folder / "out"
+    assert main(["encode", str(header), "-o", str(encoded)]) == 0
+    assert main(["decode", str(encoded), "-o", str(out)]) == 0
+    written = sorted(out.iterdir())
+    assert len(written) > 1
+    for path in written:
+        assert path.read_bytes() == header.with_name(path.name).read_bytes()
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 4, 16, 40, 257])
+def test_records_of_a_few_samples_come_back(n_frames: int, tmp_path: Path) -> None:
+    samples = np.random.default_rng(n_frames).integers(-300, 300, (n_frames, 2))
+    (tmp_path / "few.dat").write_bytes(samples.astype("<i2").tobytes())
+    (tmp_path / "few.hea").write_text(f"few 2 360 {n_frames}\nfew.dat 16\nfew.dat 16\n")
+    _assert_comes_back(tmp_path / "few.hea", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["constant", "alternating", "noise", "steps"])
+def test_full_scale_samples_of_32_bits_come_back(kind: str, tmp_path: Path) -> None:
+    low, high = -(2**31), 2**31 - 1
+    samples = {
+        "constant": np.full(3_000, low),
+        "alternating": np.resize([low, high], 3_000),
+        "noise": np.random.default_rng(0).integers(low, high, 3_000),
+        "steps": np.repeat([low, high, 0], 1_000),
+    }[kind]
+    (tmp_path / "full.dat").write_bytes(samples.astype("<i4").tobytes())
+    (tmp_path / "full.hea").write_text("full 1 250 3000\nfull.dat 32\n")
+    _assert_comes_back(tmp_path / "full.hea", tmp_path)
+
+
+def _sample_records() -> list[Path]:
+    folder = os.environ.get("SANCODEC_DATA")
+    return sorted(Path(folder, "wfdb-samples").rglob("*.hea")) if folder else []
+
+
+@pytest.mark.skipif(not _sample_records(), reason="SANCODEC_DATA is not set")
+@pytest.mark.parametrize("header", _sample_records(), ids=lambda path: path.stem)
+def test_every_record_of_the_wfdb_samples_comes_back(header: Path, tmp_path: Path) -> None:
+    try:
+        source = WfdbRecord.open(header)
+    except RecordError as error:
+        # Several segments, a layout without samples, or a file that is not in the corpus.
+        pytest.skip(str(error))
+    if source.n_frames * len(source.channels) > 200_000:
+        pytest.skip("large; the others cover its format")
+    _assert_comes_back(header, tmp_path)
 
 
 def test_a_record_may_be_named_in_three_ways(record: Path) -> None:

@@ -8,81 +8,109 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
+from sancodec.residual.regression import padded_width
 
 N_FEATURES = 8
+N_MOVING = 4
 PHASE, NEAR, AROUND, CONSTANT = 4, 5, 6, 7
-"""Features after the four moving averages: mean magnitude at the same phase of past beats, of
-leads already coded at this sample and around it, and 1."""
+"""Features after the moving averages: mean magnitude at the same phase of past beats, of leads
+already coded at this sample and around it, and 1."""
 
-_SPEEDS = (0.2, 0.05, 0.01, 0.001)
+SPEEDS = (0.2, 0.05, 0.01, 0.001)
+CEILING = float(1 << 36)
+"""No residual is larger; a regression that runs away would leave the density no room."""
+FLOOR = 0.05
+
 _START = 4.0
-_FLOOR = 0.05
-_CEILING = float(1 << 36)
-# No residual is larger; a regression that runs away would leave the density no room.
 _PRIOR_WEIGHTS = (0.35, 0.05, 0.09, 0.15, 0.25, 0.03, 0.02, 0.1)
 _PRIOR_COUNT = 10.0
-_FORGETTING = 0.98
 _SWEEPS = 2
 
 
 class ScaleState(NamedTuple):
-    """What the regression remembers; all arrays float64."""
+    """What the regression remembers; all arrays float64.
 
-    features: NDArray[np.float64]
+    ``rows`` (n_rows, padded width) are the features of a block's samples and, behind them, the
+    magnitudes that came; ``calm`` (n_rows,) is the part of each scale that is known at the start
+    of the block; ``products`` is as in ``regression.accumulate``.
+    """
+
+    moving: NDArray[np.float64]
     weights: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    calm: NDArray[np.float64]
     products: NDArray[np.float64]
-    targets: NDArray[np.float64]
 
 
-def new_scale_state() -> ScaleState:
-    """Give the state at the start of a lead."""
-    features = np.full(N_FEATURES, _START)
-    features[PHASE:] = 0.0
-    features[CONSTANT] = 1.0
+def new_scale_state(n_rows: int) -> ScaleState:
+    """Give the state at the start of a lead, for blocks of at most ``n_rows``."""
+    width = padded_width(N_FEATURES)
     return ScaleState(
-        features=features,
+        moving=np.full(N_MOVING, _START),
         weights=np.array(_PRIOR_WEIGHTS),
-        products=np.zeros((N_FEATURES, N_FEATURES)),
-        targets=np.zeros(N_FEATURES),
+        rows=np.zeros((n_rows, width)),
+        calm=np.zeros(n_rows),
+        products=np.zeros((N_FEATURES + 1, width)),
     )
 
 
 @compiled
-def predict_scale(state: ScaleState) -> float:
-    """Give the predicted mean magnitude, in ADC units, from the features as they are set."""
-    scale = 0.0
-    for i in range(N_FEATURES):
-        scale += state.weights[i] * state.features[i]
-    if not scale < _CEILING:
-        return _CEILING
-    return max(scale, _FLOOR)
+def prepare_scales(  # noqa: PLR0917
+    state: ScaleState,
+    loud: NDArray[np.float64],
+    near: NDArray[np.float64],
+    around: NDArray[np.float64],
+    begin: int,
+    n_rows: int,
+) -> None:
+    """Set what is known of the scales of ``n_rows`` samples from ``begin`` on."""
+    weights = state.weights
+    for k in range(n_rows):
+        row = state.rows[k]
+        row[PHASE] = loud[begin + k]
+        row[NEAR] = near[begin + k]
+        row[AROUND] = around[begin + k]
+        row[CONSTANT] = 1.0
+        known = (weights[PHASE] * row[PHASE] + weights[NEAR] * row[NEAR]) + weights[AROUND] * row[
+            AROUND
+        ]
+        state.calm[k] = known + weights[CONSTANT]
 
 
 @compiled
-def observe_magnitude(state: ScaleState, magnitude: float, scale: float) -> None:
-    """Learn that ``magnitude`` came where ``scale`` was predicted."""
-    weight = 1.0 / (scale * scale)
-    features = state.features
-    for i in range(N_FEATURES):
-        weighted = features[i] * weight
-        for j in range(N_FEATURES):
-            state.products[i, j] += weighted * features[j]
-        state.targets[i] += weighted * magnitude
-    for i in range(4):
-        features[i] += (magnitude - features[i]) * _SPEEDS[i]
+def predict_scale(state: ScaleState, k: int) -> float:
+    """Give the predicted mean magnitude of the block's sample ``k``, in ADC units."""
+    moving, weights, row = state.moving, state.weights, state.rows[k]
+    for i in range(N_MOVING):
+        row[i] = moving[i]
+    quick = weights[0] * moving[0] + weights[1] * moving[1]
+    slow = weights[2] * moving[2] + weights[3] * moving[3]
+    scale = (state.calm[k] + slow) + quick
+    if not scale < CEILING:
+        return CEILING
+    return max(scale, FLOOR)
 
 
 @compiled
-def update_weights(state: ScaleState, decay: float) -> None:
-    """Refit the weights by coordinate descent, none below 0, and forget a little."""
+def observe_magnitude(state: ScaleState, k: int, magnitude: float) -> None:
+    """Note the magnitude of the block's sample ``k``."""
+    state.rows[k, N_FEATURES] = magnitude
+    moving = state.moving
+    moving[0] += (magnitude - moving[0]) * SPEEDS[0]
+    moving[1] += (magnitude - moving[1]) * SPEEDS[1]
+    moving[2] += (magnitude - moving[2]) * SPEEDS[2]
+    moving[3] += (magnitude - moving[3]) * SPEEDS[3]
+
+
+@compiled
+def update_weights(state: ScaleState) -> None:
+    """Refit the weights by coordinate descent, none below 0."""
+    products, weights = state.products, state.weights
     for _ in range(_SWEEPS):
         for i in range(N_FEATURES):
-            rest = state.targets[i] + _PRIOR_COUNT * _PRIOR_WEIGHTS[i]
-            for j in range(N_FEATURES):
-                if j != i:
-                    rest -= state.products[i, j] * state.weights[j]
-            state.weights[i] = max(rest / (state.products[i, i] + _PRIOR_COUNT), 0.0)
-    for i in range(N_FEATURES):
-        for j in range(N_FEATURES):
-            state.products[i, j] *= decay
-        state.targets[i] *= decay
+            rest = products[i, N_FEATURES] + _PRIOR_COUNT * _PRIOR_WEIGHTS[i]
+            for j in range(i):
+                rest -= products[j, i] * weights[j]
+            for j in range(i + 1, N_FEATURES):
+                rest -= products[i, j] * weights[j]
+            weights[i] = max(rest / (products[i, i] + _PRIOR_COUNT), 0.0)

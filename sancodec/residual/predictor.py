@@ -1,0 +1,157 @@
+"""The predictor of a lead: least squares that adapts, and a cascade behind it.
+
+The weights of the cascade follow one sample late: a decoder then need not wait for them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.entropy.compiled import compiled
+from sancodec.residual.lead import N_OWN
+from sancodec.residual.regression import UNROLL, accumulate, padded_width, solve
+
+BLOCK = 32
+
+_FORGETTING = 0.9995
+_SCALE_FORGETTING = 0.98
+_RIDGE = 10.0
+_STEP = 0.01
+_SOLVE_EVERY = 64
+_WARM_UP = 4096
+_LIMIT = float(1 << 34)
+
+
+class Predictor(NamedTuple):
+    """What the predictor of one lead remembers; all arrays float64.
+
+    ``rows`` (BLOCK, padded width) are a block's regressors and, behind them, its targets;
+    ``known`` (BLOCK,) is the part of each prediction that is known at the start of the block;
+    ``since_solved`` (1,) counts samples.
+    """
+
+    rows: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    known: NDArray[np.float64]
+    products: NDArray[np.float64]
+    work: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    cascade: NDArray[np.float64]
+    since_solved: NDArray[np.int64]
+
+
+def new_predictor(n_regressors: int) -> Predictor:
+    """Give the predictor at the start of a lead: it expects no change."""
+    width = padded_width(n_regressors)
+    return Predictor(
+        rows=np.zeros((BLOCK, width)),
+        weights=np.zeros(BLOCK),
+        known=np.zeros(BLOCK),
+        products=np.zeros((n_regressors + 1, width)),
+        work=np.zeros((n_regressors + 1, width)),
+        coefficients=np.zeros(n_regressors),
+        cascade=np.zeros(N_OWN),
+        since_solved=np.zeros(1, np.int64),
+    )
+
+
+def decay_powers() -> NDArray[np.float64]:
+    """Give (2, BLOCK + 1): how much n samples forget, of the predictor and of the scale."""
+    decays = np.ones((2, BLOCK + 1))
+    for k in range(1, BLOCK + 1):
+        decays[0, k] = decays[0, k - 1] * _FORGETTING
+    # The scale forgets by its factor once for every full block.
+    decays[1] = 1.0 - (1.0 - _SCALE_FORGETTING) * (np.arange(BLOCK + 1) / BLOCK)
+    return decays
+
+
+@compiled
+def dot(a: NDArray[np.float64], b: NDArray[np.float64], begin: int, stop: int) -> float:
+    """Give the sum of ``a[i] * b[i]`` from ``begin`` to ``stop``, in four interleaved sums."""
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    whole = stop - (stop - begin) % 4
+    for i in range(begin, whole, 4):
+        s0 += a[i] * b[i]
+        s1 += a[i + 1] * b[i + 1]
+        s2 += a[i + 2] * b[i + 2]
+        s3 += a[i + 3] * b[i + 3]
+    for i in range(whole, stop):
+        s0 += a[i] * b[i]
+    return (s0 + s1) + (s2 + s3)
+
+
+@compiled
+def prepare_block(predictor: Predictor, n_rows: int) -> None:
+    """Sum up what the regressors that ``fill_known`` wrote say of each sample."""
+    coefficients = predictor.coefficients
+    for k in range(n_rows):
+        predictor.known[k] = dot(coefficients, predictor.rows[k], N_OWN, coefficients.size)
+
+
+@compiled
+def predict_step(predictor: Predictor, k: int, own: NDArray[np.float64]) -> float:
+    """Give the expected first difference of the block's sample ``k`` by least squares.
+
+    Parameters
+    ----------
+    own : (N_OWN,) float64
+        The lead's last first differences; the newest, last, is added last.
+    """
+    row, coefficients = predictor.rows[k], predictor.coefficients
+    for i in range(N_OWN):
+        row[i] = own[i]
+    older = predictor.known[k] + dot(coefficients, own, 0, N_OWN - 1)
+    step = older + coefficients[N_OWN - 1] * own[N_OWN - 1]
+    return step if abs(step) < _LIMIT else 0.0
+
+
+@compiled
+def predict_error(predictor: Predictor, past: NDArray[np.float64]) -> float:
+    """Give what the least squares are expected to miss, from the (N_OWN,) errors before."""
+    cascade = predictor.cascade
+    older = dot(cascade, past, 0, N_OWN - 1)
+    correction = older + cascade[N_OWN - 1] * past[N_OWN - 1]
+    return correction if abs(correction) < _LIMIT else 0.0
+
+
+@compiled
+def adapt_cascade(predictor: Predictor, past: NDArray[np.float64], gain: float) -> None:
+    """Move the cascade's weights along the (N_OWN,) errors ``past`` by ``gain``."""
+    for i in range(N_OWN):
+        predictor.cascade[i] += gain * past[i]
+
+
+@compiled
+def cascade_gain(past: NDArray[np.float64], miss: float, scale: float) -> float:
+    """Give the gain that ``miss`` asks for (normalised least mean squares)."""
+    power = dot(past, past, 0, N_OWN)
+    return miss * (_STEP / ((power + 1.0) + scale * scale))
+
+
+@compiled
+def pad_rows(weights: NDArray[np.float64], n_rows: int) -> int:
+    """Set the weights behind a block to 0 up to a multiple of UNROLL, and give that."""
+    padded = (n_rows + UNROLL - 1) // UNROLL * UNROLL
+    for k in range(n_rows, padded):
+        weights[k] = 0.0
+    return padded
+
+
+@compiled
+def learn_block(
+    predictor: Predictor, begin: int, n_rows: int, decays: NDArray[np.float64]
+) -> None:
+    """Add the block's rows to the least squares, older ones weighing less; solve now and then."""
+    weights = predictor.weights
+    for k in range(n_rows):
+        weights[k] *= decays[n_rows - 1 - k]
+    padded = pad_rows(weights, n_rows)
+    accumulate(predictor.products, predictor.rows, weights, padded, decays[n_rows])
+    predictor.since_solved[0] += n_rows
+    since = predictor.since_solved[0]
+    if since >= _SOLVE_EVERY or (begin < _WARM_UP and since >= BLOCK):
+        solve(predictor.products, predictor.work, predictor.coefficients, _RIDGE)
+        predictor.since_solved[0] = 0
