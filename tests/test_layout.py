@@ -13,7 +13,6 @@ import sancodec
 # Lower layers first: a module imports only from rows above its own, or from its own layer.
 LAYERS = (
     ("errors",),
-    ("compiled",),
     ("recording",),
     ("config", "metrics", "placement"),
     ("report",),
@@ -45,7 +44,7 @@ PLACES = {
     "wfdb": ("formats", "simulate"),
     "soundfile": ("formats",),
     "matplotlib": ("picture",),
-    "numba": ("compiled",),
+    "numba": ("entropy.compiled",),
     "zstandard": ("formats",),
     "click": ("cli",),
     "rich": ("cli",),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.compiled import compiled
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import advance
 
 CONTEXTS_PER_FIELD = 256

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.compiled import compiled
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import advance
 from sancodec.entropy.tables import CDF_BITS, GUESS_BITS, STEPS_PER_UNIT, UNITS
 

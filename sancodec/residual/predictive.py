@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.compiled import compiled
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import at_end, encode_symbols, open_words
 from sancodec.entropy.tables import density_table, guess_table
 from sancodec.entropy.values import MAX_SYMBOLS, put_value, take_value
@@ -173,7 +173,8 @@ def _code_lead(
     """Walk through one lead, block by block; a block ends where a beat has to be prepared."""
     context, n_samples = lead.context, lead.samples.size
     n_symbols = _code_first(decoding, lead.samples, n_symbols, coder)
-    next_beat, begin, gain = 0, 1, 0.0
+    # Not the literal 1: for that numba would compile everything below a second time.
+    next_beat, begin, gain = 0, min(1, n_samples), 0.0
     while begin < n_samples and not coder.cursor[2]:
         next_beat = _prepare_beats(lead, next_beat, begin)
         stop = min(begin + BLOCK, n_samples)

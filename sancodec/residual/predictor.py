@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.compiled import compiled
+from sancodec.entropy.compiled import compiled
 from sancodec.residual.lead import N_OWN
 from sancodec.residual.regression import UNROLL, accumulate, padded_width, solve
 

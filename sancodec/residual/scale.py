@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.compiled import compiled
+from sancodec.entropy.compiled import compiled
 from sancodec.residual.regression import padded_width
 
 N_FEATURES = 8

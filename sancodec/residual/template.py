@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.compiled import compiled
+from sancodec.entropy.compiled import compiled
 
 BEFORE_SECONDS = 80 / 360
 LENGTH_SECONDS = 480 / 360

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.compiled import compiled
 from sancodec.entropy.adaptive import (
     SYMBOLS_PER_NUMBER,
     new_contexts,
@@ -14,6 +13,7 @@ from sancodec.entropy.adaptive import (
     take_number,
     take_signed,
 )
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import at_end, encode_symbols, open_words
 from sancodec.errors import CorruptError
 from sancodec.san.synthesis import Activations

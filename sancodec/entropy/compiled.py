@@ -1,0 +1,42 @@
+"""Compile the numeric core once, and again whenever any of its files changes.
+
+numba keeps machine code on disk under the content of the file that a function stands in. But
+what the function calls is compiled into it, from whatever file: without more, a changed callee
+would leave the old arithmetic in place, in silence, and files written so decode nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+_CORE = ("entropy", "san", "residual")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compile a function of the numeric core: no fast-math, kept on disk where that can be."""
+    # The name of the file of machine code follows from this name.
+    function.__qualname__ = f"{function.__qualname__}-{core_digest()[:16]}"
+    try:
+        return cast("Function", njit(cache=True)(function))
+    except RuntimeError:
+        # No folder to keep it in can be written: it is compiled each time.
+        return cast("Function", njit(function))
+
+
+@cache
+def core_digest() -> str:
+    """Give the SHA-256 of the sources of the numeric core, in hexadecimal."""
+    digest = hashlib.sha256()
+    package = Path(__file__).resolve().parent.parent
+    for folder in _CORE:
+        for path in sorted((package / folder).glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
