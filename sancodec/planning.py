@@ -221,9 +221,14 @@ class _Planner:
         )
 
     def _try(self, plan: EncodingPlan) -> EncodingPlan | None:
-        """Code a part in the middle with and without; keep the leads that gain, if any."""
+        """Code a part in the middle with and without; keep the leads that gain, if any.
+
+        What was asked for by name is not put to the test.
+        """
         san = plan.chunks.san
         assert san is not None
+        if self._config.kernels != "auto" or self._config.model != "auto":
+            return plan
         span = self._span
         activations = plan.activations(span, 0, span.n_frames)
         assert activations is not None
@@ -234,7 +239,7 @@ class _Planner:
         without = self._bits_without
         gains = without - self._bits(self._group, san, layer)
         kept = [i for i, lead in enumerate(san.leads) if gains[lead] > _WORTH * without[lead]]
-        bits = 8 * len(encode_activations(activations, san.bank.n_kernels))
+        bits = 8.0 * len(encode_activations(activations, san.bank.n_kernels))
         share = span.n_frames / self._source.n_frames
         if not plan.model_digest:
             bits += 8 * len(encode_taps(san.bank.kernels)) * share

@@ -33,13 +33,13 @@ _N_RAW = 3
 def _cumulative(table: NDArray[np.int32], z: float) -> int:
     t = z * STEPS_PER_UNIT + _CENTRE
     if t <= 0.0:
-        return np.int64(table[0])
+        return int(np.int64(table[0]))
     if t >= 2 * _CENTRE:
-        return np.int64(table[2 * _CENTRE])
+        return int(np.int64(table[2 * _CENTRE]))
     i = int(t)
     fraction = int((t - i) * 4096.0)
-    low = np.int64(table[i])
-    return low + (((np.int64(table[i + 1]) - low) * fraction) >> 12)
+    low = int(np.int64(table[i]))
+    return low + (((int(np.int64(table[i + 1])) - low) * fraction) >> 12)
 
 
 @compiled
@@ -106,7 +106,7 @@ def put_value(  # noqa: PLR0917
 
 @compiled
 def _take_raw(words: NDArray[np.uint32], cursor: NDArray[np.int64], bits: int) -> int:
-    raw = cursor[0] & ((1 << bits) - 1)
+    raw = int(cursor[0] & ((1 << bits) - 1))
     advance(words, cursor, raw, 1, bits)
     return raw
 

@@ -85,7 +85,7 @@ def predict_scale(state: ScaleState, k: int) -> float:
         rows[k, i] = moving[i]
     quick = weights[0] * moving[0] + weights[1] * moving[1]
     slow = weights[2] * moving[2] + weights[3] * moving[3]
-    scale = (state.calm[k] + slow) + quick
+    scale = float((state.calm[k] + slow) + quick)
     if not scale < CEILING:
         return CEILING
     return max(scale, FLOOR)

@@ -212,7 +212,8 @@ def _loud_places(
     if len(loud) == 0:
         return loud
     threshold = 0.6 * float(np.median(envelope[loud]))
-    return loud[envelope[loud] > threshold]
+    places: NDArray[np.int64] = loud[envelope[loud] > threshold]
+    return places
 
 
 def _smooth(signal: NDArray[np.float64], width: float) -> NDArray[np.float64]:
