@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import njit
 from numpy.typing import NDArray
 
 from sancodec.entropy.adaptive import (
@@ -18,6 +17,7 @@ from sancodec.entropy.adaptive import (
     take_number,
     take_signed,
 )
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import at_end, encode_symbols, open_words
 
 N_FIELDS = 3
@@ -27,7 +27,7 @@ Numbers = list[tuple[int, bool, int]]
 """Field, whether it is signed, number."""
 
 
-@njit
+@compiled
 def put_all(numbers: NDArray[np.int64], contexts: NDArray[np.int64]) -> NDArray[np.uint32]:
     symbols = np.empty((3, SYMBOLS_PER_NUMBER * len(numbers)), np.int64)
     n = 0
@@ -44,7 +44,7 @@ def put_all(numbers: NDArray[np.int64], contexts: NDArray[np.int64]) -> NDArray[
     return encode_symbols(symbols[0], symbols[1], symbols[2], n)
 
 
-@njit
+@compiled
 def take_all(
     words: NDArray[np.uint32], numbers: NDArray[np.int64], contexts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], bool]:

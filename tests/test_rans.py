@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import (
     LOWER_BOUND,
     MAX_BITS,
@@ -36,7 +36,7 @@ def encode(symbols: Symbols) -> NDArray[np.uint32]:
     return encode_symbols(*np.ascontiguousarray(columns), len(symbols))
 
 
-@njit
+@compiled
 def take_all(
     words: NDArray[np.uint32], symbols: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], bool]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import at_end, encode_symbols, open_words
 from sancodec.entropy.tables import CDF_BITS, STEPS_PER_UNIT, UNITS, density_table, guess_table
 from sancodec.entropy.values import MAX_SYMBOLS, MAX_VALUE, TOTAL, put_value, take_value
@@ -19,7 +19,7 @@ TABLE, GUESSES = density_table(), guess_table()
 INT32 = (-(1 << 31), (1 << 31) - 1)
 
 
-@njit
+@compiled
 def put_all(
     values: NDArray[np.int64],
     predictions: NDArray[np.float64],
@@ -37,7 +37,7 @@ def put_all(
     return symbols[:, :n]
 
 
-@njit
+@compiled
 def take_all(
     words: NDArray[np.uint32],
     predictions: NDArray[np.float64],

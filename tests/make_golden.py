@@ -1,0 +1,134 @@
+"""Write the golden files: only when asked, and only when the format changed on purpose.
+
+``python tests/make_golden.py`` makes every file in ``tests/golden/`` anew, and ``samples.json``
+with the SHA-256 of their samples. What a released version wrote has to be decoded for ever: then
+new files get new names, and old ones stay.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import sancodec  # noqa: E402
+from sancodec import (  # noqa: E402
+    Channel,
+    CodecConfig,
+    Recording,
+    models,
+)
+from sancodec.codec import SampleHash  # noqa: E402
+from sancodec.san.synthesis import resample  # noqa: E402
+from sancodec.simulate import Simulation, simulate_record  # noqa: E402
+
+FOLDER = Path(__file__).resolve().parent / "golden"
+FS = 250.0
+
+
+def _simulated(seconds: float, n_leads: int) -> Recording:
+    simulation = Simulation(fs=FS, duration_seconds=seconds)
+    record = simulate_record(simulation, np.random.default_rng(20))
+    return replace(record, channels=record.channels[:n_leads], signals=record.signals[:n_leads])
+
+
+def _recording(name: str, signals: list[NDArray[np.int64]], frames: int) -> Recording:
+    channels = tuple(
+        Channel(name=f"{name} {i}", units="uV", samples_per_frame=signal.size // frames)
+        for i, signal in enumerate(signals)
+    )
+    return Recording(
+        name=name,
+        fs=FS,
+        channels=channels,
+        signals=tuple(signal.astype(np.int32) for signal in signals),
+    )
+
+
+def fitted() -> bytes:
+    """Kernels fitted to the record, stored in the file; two chunks."""
+    record = replace(_simulated(70.0, 2), name="fitted")
+    return sancodec.encode(record, config=CodecConfig(kernels="fit", chunk_seconds=40))
+
+
+def model() -> bytes:
+    """Kernels of the shipped model, found by their digest; beats that look like them."""
+    bank = resample(models.load("ecg")[0], FS)
+    generator = np.random.default_rng(24)
+    n_samples = 6000
+    signals = generator.normal(0, 2.0, (3, n_samples + bank.n_taps))
+    for start in np.cumsum(generator.integers(150, 230, n_samples // 230)):
+        kernel = bank.kernels[generator.integers(bank.n_kernels), 0] / 30.0
+        signals[:, start : start + bank.n_taps] += np.outer([1.0, -0.7, 0.4], kernel)
+    leads = list(np.rint(signals[:, :n_samples]).astype(np.int64))
+    return sancodec.encode(_recording("model", leads, n_samples))
+
+
+def plain() -> bytes:
+    """No SAN layer; chunks of which the last holds a single frame."""
+    record = replace(_simulated(8.0, 3).frames(0, 1501), name="plain")
+    return sancodec.encode(record, config=CodecConfig(model="none", chunk_seconds=3))
+
+
+def noise() -> bytes:
+    """Noise that nothing predicts: raw samples."""
+    generator = np.random.default_rng(21)
+    signals = [generator.integers(0, 1 << bits, 800) for bits in (1, 12, 16)]
+    return sancodec.encode(_recording("noise", signals, 800))
+
+
+def mixed() -> bytes:
+    """Channels of three sampling frequencies."""
+    generator = np.random.default_rng(22)
+    walks = [np.cumsum(generator.integers(-9, 10, 500 * n)) for n in (1, 4, 1, 2)]
+    return sancodec.encode(_recording("mixed", walks, 500))
+
+
+def wide() -> bytes:
+    """Samples of 32 bits, from one end of their range to the other."""
+    generator = np.random.default_rng(23)
+    beats = _simulated(4.0, 2).samples.astype(np.int64).T * (1 << 21) - (1 << 31)
+    signals = list(beats + generator.integers(0, 1 << 14, beats.shape))
+    signals.append(np.where(np.arange(beats.shape[1]) // 9 % 2, (1 << 31) - 1, -(1 << 31)))
+    return sancodec.encode(_recording("wide", signals, beats.shape[1]))
+
+
+GOLDEN: dict[str, Callable[[], bytes]] = {
+    "fitted": fitted,
+    "model": model,
+    "plain": plain,
+    "noise": noise,
+    "mixed": mixed,
+    "wide": wide,
+}
+
+
+def sample_hash(recording: Recording) -> str:
+    """Give the SHA-256 of the samples, as the container defines it, in hexadecimal."""
+    samples = SampleHash()
+    samples.add(recording)
+    return samples.digest().hex()
+
+
+def main() -> None:
+    """Write every golden file, and the hashes of their samples."""
+    FOLDER.mkdir(exist_ok=True)
+    hashes = {}
+    for name, make in GOLDEN.items():
+        encoded = make()
+        (FOLDER / f"{name}.san").write_bytes(encoded)
+        hashes[name] = sample_hash(sancodec.decode(encoded))
+        print(f"{name}.san: {len(encoded)} bytes")
+    (FOLDER / "samples.json").write_text(json.dumps(hashes, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Golden files: what was written once is decoded for ever, to the last bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_golden import FOLDER, GOLDEN, sample_hash
+
+import sancodec
+from sancodec.chunk import MODE_PREDICTIVE, MODE_RAW
+from sancodec.inspection import inspect_file
+
+HASHES = json.loads((FOLDER / "samples.json").read_text())
+NAMES = sorted({*GOLDEN, *(path.stem for path in FOLDER.glob("*.san"))})
+
+
+def golden(name: str) -> Path:
+    return FOLDER / f"{name}.san"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_golden_file_decodes_to_its_samples(name: str) -> None:
+    assert golden(name).is_file(), f"{name}.san is missing: tests/make_golden.py writes it"
+    assert sample_hash(sancodec.decode(golden(name))) == HASHES[name]
+
+
+def test_no_hash_is_without_its_file() -> None:
+    assert sorted(HASHES) == NAMES
+
+
+def test_golden_files_hold_what_they_stand_for() -> None:
+    fitted, model = inspect_file(golden("fitted"))[0], inspect_file(golden("model"))[0]
+    assert "fitted to the record" in fitted.model
+    assert "model ecg" in model.model
+    assert fitted.n_activations > 50
+    assert model.n_activations > 12
+    for name in ("plain", "noise", "mixed", "wide"):
+        report, _ = inspect_file(golden(name))
+        assert report.n_activations == 0 or name == "wide"
+    with sancodec.open(golden("noise")) as file:
+        assert file.container.read_chunk(0)[0] == MODE_RAW
+    with sancodec.open(golden("plain")) as file:
+        assert [file.container.read_chunk(i)[0] for i in range(3)] == [MODE_PREDICTIVE] * 2 + [0]
+        assert [entry.n_frames for entry in file.container.chunks] == [750, 750, 1]
+    with sancodec.open(golden("mixed")) as file:
+        assert len(file.plan.groups) == 3
+    wide = sancodec.decode(golden("wide")).samples
+    assert (wide.min(), wide.max()) == (np.iinfo(np.int32).min, np.iinfo(np.int32).max)
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN))
+def test_what_is_encoded_today_decodes_to_what_is_given(name: str) -> None:
+    encoded = GOLDEN[name]()
+    assert encoded == GOLDEN[name]()
+    # A file of today may be smaller than the golden one; it is not much larger.
+    assert len(encoded) < 1.05 * golden(name).stat().st_size + 50
