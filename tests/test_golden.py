@@ -43,7 +43,7 @@ def test_golden_files_hold_what_they_stand_for() -> None:
     with sancodec.open(golden("noise")) as file:
         assert file.container.read_chunk(0)[0] == MODE_RAW
     with sancodec.open(golden("plain")) as file:
-        assert [file.container.read_chunk(i)[0] for i in range(3)] == [MODE_PREDICTIVE] * 2 + [0]
+        assert [file.container.read_chunk(i)[0] for i in range(3)] == [MODE_PREDICTIVE] * 3
         assert [entry.n_frames for entry in file.container.chunks] == [750, 750, 1]
     with sancodec.open(golden("mixed")) as file:
         assert len(file.plan.groups) == 3
