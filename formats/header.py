@@ -90,7 +90,7 @@ class Summary:
     san_bytes, residual_bytes : int
         Bytes of the two layers, summed over the chunks' payloads.
     san_error, san_reference : int
-        Sums of |x - mean - r| and |x - mean|, for the normalized loss.
+        Sums of |x - r| and |x|, each less its mean, for the normalized loss.
     restoration : bytes
         How to give back the original files (formats/restoration.py), or nothing.
     """

@@ -162,7 +162,9 @@ def encode_chunk(
             assert activations is not None
             assert session is not None
             coded = encode_activations(activations, plan.san.bank.n_kernels)
-            layer = found = reconstruct(activations, plan.san, *samples.shape, session)
+            layer = found = reconstruct(
+                activations, plan.san, len(samples), samples.shape[1], session
+            )
             writer.counted(coded)
             san_bytes += len(coded)
         mode, residual = _encode_residual(samples, group, plan.san, layer)

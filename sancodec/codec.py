@@ -72,14 +72,18 @@ class _Tally:
 
 
 def _losses(layer: SanLayer, span: Recording, group: Group) -> tuple[int, int]:
-    """Give sum |x - mean - r| and sum |x - mean| over the leads of the group, in ADC units."""
+    """Give the sums of |x - r| and of |x|, each less its mean, over the leads of the group."""
     error = reference = 0
     for lead, channel in enumerate(group.channels):
         signal = span.signals[channel].astype(np.int64)
-        centred = signal - int(np.floor(signal.mean() + 0.5))
-        error += int(np.abs(centred - to_adc_units(layer.reconstruction[lead])).sum())
-        reference += int(np.abs(centred).sum())
+        error += _spread(signal - to_adc_units(layer.reconstruction[lead]))
+        reference += _spread(signal)
     return error, reference
+
+
+def _spread(signal: NDArray[np.int64]) -> int:
+    """Give the sum of absolute deviations from the rounded mean."""
+    return int(np.abs(signal - int(np.floor(signal.mean() + 0.5))).sum())
 
 
 def to_adc_units(reconstruction: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -83,7 +83,7 @@ def encode_file(
             _verify_written(stream, source, session, verifying)
         report, _ = inspect_stream(stream, str(record))
     seconds = time.perf_counter() - started
-    return replace(report, encode_seconds=seconds, verified=True if verify else False)
+    return replace(report, encode_seconds=seconds, verified=verify)
 
 
 def decode_file(

@@ -36,7 +36,7 @@ DEFAULT_CHUNK_SECONDS = 60.0
 MIN_CHUNK_FRAMES = 16_384
 MAX_CHUNK_SAMPLES = 1 << 22
 
-_FIT_SECONDS = 240.0
+_FIT_SECONDS = 180.0
 _N_FIT_SPANS = 4
 _MIN_FIT_SECONDS = 60.0
 _MIN_SAN_FS = 40.0
@@ -160,9 +160,7 @@ class _Planner:
         self, group: Group, san: SanPlan | None, layer: SanLayer | None
     ) -> NDArray[np.float64]:
         samples = _leads(self._span, group)
-        return predictive_bits(
-            samples, group.fs, *regressors(samples.shape, group, san, layer)
-        )
+        return predictive_bits(samples, group.fs, *regressors(samples.shape, group, san, layer))
 
     def _spans(self) -> Iterator[NDArray[np.int32]]:
         """Give the samples to fit on: the whole record, or spans spread over it."""
@@ -223,9 +221,14 @@ class _Planner:
         )
 
     def _try(self, plan: EncodingPlan) -> EncodingPlan | None:
-        """Code a part in the middle with and without; keep the leads that gain, if any."""
+        """Code a part in the middle with and without; keep the leads that gain, if any.
+
+        What was asked for by name is not put to the test.
+        """
         san = plan.chunks.san
         assert san is not None
+        if self._config.kernels != "auto" or self._config.model != "auto":
+            return plan
         span = self._span
         activations = plan.activations(span, 0, span.n_frames)
         assert activations is not None
@@ -236,7 +239,7 @@ class _Planner:
         without = self._bits_without
         gains = without - self._bits(self._group, san, layer)
         kept = [i for i, lead in enumerate(san.leads) if gains[lead] > _WORTH * without[lead]]
-        bits = 8 * len(encode_activations(activations, san.bank.n_kernels))
+        bits = 8.0 * len(encode_activations(activations, san.bank.n_kernels))
         share = span.n_frames / self._source.n_frames
         if not plan.model_digest:
             bits += 8 * len(encode_taps(san.bank.kernels)) * share
@@ -278,9 +281,7 @@ def _minimum_bits(n_leads: int) -> float:
     return BITS_PER_ACTIVATION + 3.0 * max(n_leads - 2, 0)
 
 
-def _within(
-    activations: Activations, san: SanPlan, first: int, n_samples: int
-) -> Activations:
+def _within(activations: Activations, san: SanPlan, first: int, n_samples: int) -> Activations:
     """Keep what reaches into ``n_samples`` from sample ``first`` on, counted from there."""
     position = activations.position - 4 * first
     reach = (san.bank.n_taps - san.bank.centre) // 2

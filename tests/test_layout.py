@@ -44,7 +44,7 @@ PLACES = {
     "wfdb": ("formats", "simulate"),
     "soundfile": ("formats",),
     "matplotlib": ("picture",),
-    "numba": ("entropy", "san", "residual"),
+    "numba": ("entropy.compiled",),
     "zstandard": ("formats",),
     "click": ("cli",),
     "rich": ("cli",),

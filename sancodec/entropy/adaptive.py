@@ -45,7 +45,7 @@ def _adapt(contexts: NDArray[np.int64], at: int, bit: int) -> None:
 
 
 @compiled
-def _put_bit(  # noqa: PLR0917
+def _put_bit(
     symbols: NDArray[np.int64], n_symbols: int, contexts: NDArray[np.int64], at: int, bit: int
 ) -> int:
     zero = contexts[0, at]
@@ -71,7 +71,7 @@ def _take_bit(
 
 
 @compiled
-def put_number(  # noqa: PLR0917
+def put_number(
     symbols: NDArray[np.int64],
     n_symbols: int,
     contexts: NDArray[np.int64],
@@ -108,9 +108,7 @@ def take_number(
     """Take the number that ``put_number`` appended with the same field."""
     base = field * CONTEXTS_PER_FIELD
     exponent = 0
-    while exponent < _MAX_EXPONENT and _take_bit(
-        words, cursor, contexts, base + _UNARY + exponent
-    ):
+    while exponent < _MAX_EXPONENT and _take_bit(words, cursor, contexts, base + _UNARY + exponent):
         exponent += 1
     number = 1
     for i in range(exponent):
@@ -126,7 +124,7 @@ def take_number(
 
 
 @compiled
-def put_signed(  # noqa: PLR0917
+def put_signed(
     symbols: NDArray[np.int64],
     n_symbols: int,
     contexts: NDArray[np.int64],

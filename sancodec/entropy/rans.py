@@ -58,7 +58,7 @@ def open_words(words: NDArray[np.uint32], cursor: NDArray[np.int64]) -> bool:
     cursor[0] = (np.int64(words[0]) << 32) | np.int64(words[1])
     cursor[1] = 2
     cursor[2] = 0
-    return cursor[0] >= LOWER_BOUND and words[0] < LOWER_BOUND
+    return bool(cursor[0] >= LOWER_BOUND and words[0] < LOWER_BOUND)
 
 
 @compiled
@@ -82,4 +82,4 @@ def advance(
 @compiled
 def at_end(words: NDArray[np.uint32], cursor: NDArray[np.int64]) -> bool:
     """Tell whether decoding ended exactly where encoding began: every word used, no overrun."""
-    return cursor[2] == 0 and cursor[1] == words.size and cursor[0] == LOWER_BOUND
+    return bool(cursor[2] == 0 and cursor[1] == words.size and cursor[0] == LOWER_BOUND)

@@ -24,7 +24,8 @@ def density_table() -> NDArray[np.int32]:
     (2 * UNITS * STEPS_PER_UNIT + 1,) int32
         From 0 at -UNITS to 2**CDF_BITS at +UNITS, never decreasing.
     """
-    return np.load(Path(__file__).with_name("density.npy")).astype(np.int32)
+    table: NDArray[np.int32] = np.load(Path(__file__).with_name("density.npy")).astype(np.int32)
+    return table
 
 
 @cache

@@ -33,13 +33,13 @@ _N_RAW = 3
 def _cumulative(table: NDArray[np.int32], z: float) -> int:
     t = z * STEPS_PER_UNIT + _CENTRE
     if t <= 0.0:
-        return np.int64(table[0])
+        return int(np.int64(table[0]))
     if t >= 2 * _CENTRE:
-        return np.int64(table[2 * _CENTRE])
+        return int(np.int64(table[2 * _CENTRE]))
     i = int(t)
     fraction = int((t - i) * 4096.0)
-    low = np.int64(table[i])
-    return low + (((np.int64(table[i + 1]) - low) * fraction) >> 12)
+    low = int(np.int64(table[i]))
+    return low + (((int(np.int64(table[i + 1])) - low) * fraction) >> 12)
 
 
 @compiled
@@ -63,9 +63,7 @@ def _edge(  # noqa: PLR0917
 
 
 @compiled
-def _put(  # noqa: PLR0917
-    symbols: NDArray[np.int64], n_symbols: int, start: int, freq: int, bits: int
-) -> int:
+def _put(symbols: NDArray[np.int64], n_symbols: int, start: int, freq: int, bits: int) -> int:
     symbols[0, n_symbols] = start
     symbols[1, n_symbols] = freq
     symbols[2, n_symbols] = bits
@@ -108,7 +106,7 @@ def put_value(  # noqa: PLR0917
 
 @compiled
 def _take_raw(words: NDArray[np.uint32], cursor: NDArray[np.int64], bits: int) -> int:
-    raw = cursor[0] & ((1 << bits) - 1)
+    raw = int(cursor[0] & ((1 << bits) - 1))
     advance(words, cursor, raw, 1, bits)
     return raw
 
@@ -177,7 +175,7 @@ def take_value(  # noqa: PLR0917
         return int(base) + raw - MAX_VALUE
     inverse = 1.0 / scale
     where = float(guesses[target >> (CDF_BITS - GUESS_BITS)]) * scale + fraction + 0.5
-    guess = int(math.floor(where)) >> shift
+    guess = math.floor(where) >> shift
     u, low, high = _search(table, target, guess, shift, reach, fraction, inverse)
     advance(words, cursor, low, high - low, CDF_BITS)
     v = u << shift

@@ -38,7 +38,7 @@ from sancodec.residual.predictor import (
     BLOCK,
     Predictor,
     adapt_cascade,
-    cascade_gain,
+    cascade_step,
     decay_powers,
     learn_block,
     new_predictor,
@@ -99,13 +99,13 @@ def _code_block(  # noqa: PLR0917
     samples, trace, predictor, loudness = lead.samples, lead.trace, lead.predictor, lead.loudness
     for k in range(n_rows):
         t = begin + k
-        step = predict_step(predictor, k, trace.difference[t + PAD - N_OWN : t + PAD])
-        past = trace.error[t : t + N_OWN]
-        correction = predict_error(predictor, past)
-        adapt_cascade(predictor, trace.error[t - 1 : t - 1 + N_OWN], gain)
+        step = predict_step(predictor, k, trace.difference, t + PAD - N_OWN)
+        correction = predict_error(predictor, trace.error, t)
+        adapt_cascade(predictor, trace.error, t - 1, gain)
         before = float(samples[t - 1])
         prediction = (before + step) + correction
         scale = predict_scale(loudness, k)
+        gain = cascade_step(trace.error, t, scale)
         if decoding:
             samples[t] = take_value(
                 coder.table, coder.guesses, prediction, scale, coder.words, coder.cursor
@@ -126,7 +126,7 @@ def _code_block(  # noqa: PLR0917
         trace.error[t + N_OWN] = error
         trace.magnitude[t] = abs(value - prediction)
         observe_magnitude(loudness, k, trace.magnitude[t])
-        gain = cascade_gain(past, error - correction, scale)
+        gain *= error - correction
         predictor.rows[k, predictor.coefficients.size] = difference
         predictor.weights[k] = 1.0 / (scale * scale)
     return gain, n_symbols
@@ -183,9 +183,7 @@ def _code_lead(
         n_rows = stop - begin
         fill_known(context, lead.predictor.rows, begin, stop)
         prepare_block(lead.predictor, n_rows)
-        prepare_scales(
-            lead.loudness, context.loud, context.near, context.around, begin, n_rows
-        )
+        prepare_scales(lead.loudness, context.loud, context.near, context.around, begin, n_rows)
         gain, n_symbols = _code_block(decoding, lead, begin, n_rows, gain, n_symbols, coder)
         _learn(lead, begin, n_rows, decays)
         begin = stop

@@ -80,12 +80,12 @@ def prepare_scales(  # noqa: PLR0917
 @compiled
 def predict_scale(state: ScaleState, k: int) -> float:
     """Give the predicted mean magnitude of the block's sample ``k``, in ADC units."""
-    moving, weights, row = state.moving, state.weights, state.rows[k]
+    moving, weights, rows = state.moving, state.weights, state.rows
     for i in range(N_MOVING):
-        row[i] = moving[i]
+        rows[k, i] = moving[i]
     quick = weights[0] * moving[0] + weights[1] * moving[1]
     slow = weights[2] * moving[2] + weights[3] * moving[3]
-    scale = (state.calm[k] + slow) + quick
+    scale = float((state.calm[k] + slow) + quick)
     if not scale < CEILING:
         return CEILING
     return max(scale, FLOOR)

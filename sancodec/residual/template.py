@@ -18,7 +18,7 @@ from sancodec.entropy.compiled import compiled
 BEFORE_SECONDS = 80 / 360
 LENGTH_SECONDS = 480 / 360
 MARGIN = 4
-"""Samples ahead of a beat by which it is prepared: the look-ahead of its regressors and one more."""
+"""Samples ahead of a beat by which it is prepared: its regressors look that far ahead."""
 
 _SLOWEST_RATE = 0.05
 # Of signals far faster than any biosignal a beat is cut short, so that memory stays bounded.
@@ -28,8 +28,12 @@ _MAX_SAMPLES = float(1 << 16)
 # samples; multiples of 1/128, so exact in binary.
 _CUBIC = (
     np.array(
-        [[0.0, 128.0, 0.0, 0.0], [-9.0, 111.0, 29.0, -3.0], [-8.0, 72.0, 72.0, -8.0]]
-        + [[-3.0, 29.0, 111.0, -9.0]]
+        [
+            [0.0, 128.0, 0.0, 0.0],
+            [-9.0, 111.0, 29.0, -3.0],
+            [-8.0, 72.0, 72.0, -8.0],
+            [-3.0, 29.0, 111.0, -9.0],
+        ]
     )
     / 128.0
 )
@@ -47,11 +51,11 @@ class Beats(NamedTuple):
 
 
 class TemplateState(NamedTuple):
-    """Running means by class and phase; ``count`` is the number of beats seen of each class."""
+    """Running means by class and phase; ``n_seen`` is the number of beats seen of each class."""
 
     shape: NDArray[np.float64]
     magnitude: NDArray[np.float64]
-    count: NDArray[np.float64]
+    n_seen: NDArray[np.float64]
 
 
 def beats_of(position: NDArray[np.int64], kernel: NDArray[np.int64], fs: float) -> Beats:
@@ -66,7 +70,7 @@ def new_template_state(n_kernels: int, fs: float) -> TemplateState:
     return TemplateState(
         shape=np.zeros((n_kernels, length)),
         magnitude=np.zeros((n_kernels, length)),
-        count=np.zeros(n_kernels),
+        n_seen=np.zeros(n_kernels),
     )
 
 
@@ -89,8 +93,8 @@ def learn_beat(  # noqa: PLR0917
         Magnitudes of the residual.
     """
     kernel, start, quarter = beats.kernel[i], beats.start[i], beats.quarter[i]
-    state.count[kernel] += 1.0
-    rate = max(1.0 / state.count[kernel], _SLOWEST_RATE)
+    state.n_seen[kernel] += 1.0
+    rate = max(1.0 / state.n_seen[kernel], _SLOWEST_RATE)
     shape, loudness = state.shape[kernel], state.magnitude[kernel]
     first = max(0, 1 - start)
     last = min(shape.size, stop - start - 3)
@@ -122,7 +126,7 @@ def expect_beat(  # noqa: PLR0917
         Mean magnitude of the residual.
     """
     kernel, start, quarter = beats.kernel[i], beats.start[i], beats.quarter[i]
-    if state.count[kernel] == 0.0:
+    if state.n_seen[kernel] == 0.0:
         return
     shape, loudness = state.shape[kernel], state.magnitude[kernel]
     stop = loud.size

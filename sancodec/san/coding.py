@@ -35,7 +35,7 @@ def _median_of_past(past: NDArray[np.int64], n_seen: int) -> int:
     n = min(n_seen, _N_PAST)
     if n == 0:
         return 0
-    return np.sort(past[:n])[n // 2]
+    return int(np.sort(past[:n])[n // 2])
 
 
 @compiled
@@ -130,7 +130,7 @@ def encode_activations(activations: Activations, n_kernels: int) -> bytes:
         activations.amplitude,
         n_kernels,
     )
-    return encode_symbols(*symbols, n_symbols).astype("<u4").tobytes()
+    return encode_symbols(symbols[0], symbols[1], symbols[2], n_symbols).astype("<u4").tobytes()
 
 
 def _words(payload: bytes, field: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
@@ -213,7 +213,7 @@ def encode_taps(kernels: NDArray[np.int16]) -> bytes:
     rows = kernels.reshape(-1, kernels.shape[2]).astype(np.int64)
     symbols = np.empty((3, SYMBOLS_PER_NUMBER * rows.size), np.int64)
     n_symbols = _put_taps(symbols, new_contexts(_N_MAGNITUDES), rows)
-    return encode_symbols(*symbols, n_symbols).astype("<u4").tobytes()
+    return encode_symbols(symbols[0], symbols[1], symbols[2], n_symbols).astype("<u4").tobytes()
 
 
 def decode_taps(payload: bytes, shape: tuple[int, int, int]) -> NDArray[np.int16]:

@@ -58,9 +58,7 @@ class Window:
         self.before = before
         self.size = size
 
-    def cut(
-        self, leads: NDArray[np.float64], position: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def cut(self, leads: NDArray[np.float64], position: NDArray[np.int64]) -> NDArray[np.float64]:
         """Cut (n_leads, n_positions, size) spans at quarter-sample positions (cubic)."""
         spans = self._cut_whole(leads, (position >> 2) - 1, self.size + 3)
         t = ((position & 3) / 4.0)[None, :, None]
@@ -214,7 +212,8 @@ def _loud_places(
     if len(loud) == 0:
         return loud
     threshold = 0.6 * float(np.median(envelope[loud]))
-    return loud[envelope[loud] > threshold]
+    places: NDArray[np.int64] = loud[envelope[loud] > threshold]
+    return places
 
 
 def _smooth(signal: NDArray[np.float64], width: float) -> NDArray[np.float64]:
