@@ -305,7 +305,7 @@ class SanFile:
         touched = [
             i
             for i, entry in enumerate(self.container.chunks)
-            if entry.start < stop and entry.start + entry.n_frames > start
+            if max(start, entry.start) < min(stop, entry.start + entry.n_frames)
         ]
         decode = self._preview if layer == "san" else self._signal
         payloads = ((i, self.container.read_chunk(i)) for i in touched)
