@@ -46,8 +46,13 @@ def _run(direction: str, arguments: list[str]) -> None:
     code = main([direction, *arguments])
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"direction": direction, "code": code, "seconds": round(seconds, 1)} | {
-        "peak_mb": round(peak)}), file=sys.stderr)
+    print(
+        json.dumps(
+            {"direction": direction, "code": code, "seconds": round(seconds, 1)}
+            | {"peak_mb": round(peak)}
+        ),
+        file=sys.stderr,
+    )
 
 
 @click.command()

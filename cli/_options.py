@@ -13,6 +13,12 @@ provider_option = click.option(
     show_default=True,
     help="Where ONNX Runtime computes the SAN layer.",
 )
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads that work on chunks; the bytes are the same.  [default: one a processor]",
+)
 force_option = click.option("--force", is_flag=True, help="Overwrite files that exist.")
 decoder_model_option = click.option(
     "--model",

@@ -10,6 +10,7 @@ from sancodec.cli._options import (
     decoder_model_option,
     force_option,
     frame_of,
+    jobs_option,
     parse_position,
     provider_option,
 )
@@ -53,6 +54,7 @@ from sancodec.files import decode_file, inspect_file
 )
 @provider_option
 @decoder_model_option
+@jobs_option
 @force_option
 @click.pass_context
 def decode(
@@ -66,6 +68,7 @@ def decode(
     stop: tuple[float, bool] | None,
     provider: str,
     model: str | None,
+    jobs: int | None,
     force: bool,
 ) -> None:
     """Give back the original files of .san files byte for byte, or a part of their signal.
@@ -92,6 +95,7 @@ def decode(
                 stop=frame_of(stop, fs),
                 fmt=fmt,
                 model=model,
+                jobs=jobs,
                 progress=progress,
             )
         for path in paths:

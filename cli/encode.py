@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import click
 
-from sancodec.cli._options import force_option, provider_option
+from sancodec.cli._options import force_option, jobs_option, provider_option
 from sancodec.cli._report import print_report
 from sancodec.cli._terminal import for_each, progress_bar
 from sancodec.config import CodecConfig
@@ -46,6 +46,7 @@ from sancodec.files import encode_file
 )
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
+@jobs_option
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Report one line of JSON for each record.")
 @click.pass_context
@@ -59,6 +60,7 @@ def encode(
     chunk: float | None,
     no_verify: bool,
     provider: str,
+    jobs: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -84,6 +86,7 @@ def encode(
                 verify=not no_verify,
                 force=force,
                 provider=provider,
+                jobs=jobs,
                 progress=progress,
             )
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -23,6 +25,7 @@ from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordErro
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVEL_DEFAULT
 from sancodec.formats.parameters import encode_parameters
+from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import encode_kernels, parameters_of, plan_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
 from sancodec.recording import Recording, RecordSource
@@ -31,6 +34,8 @@ from sancodec.runtime import SynthesisSession, open_session
 from sancodec.san.kernels import KernelBank
 
 LAYERS = ("signal", "san")
+
+LOSS_WINDOW = 1000
 
 Progress = Callable[[int, int], None]
 """Called with the frames done, and the frames in all."""
@@ -82,8 +87,16 @@ def _losses(layer: SanLayer, span: Recording, group: Group) -> tuple[int, int]:
 
 
 def _spread(signal: NDArray[np.int64]) -> int:
-    """Give the sum of absolute deviations from the rounded mean."""
-    return int(np.abs(signal - int(np.floor(signal.mean() + 0.5))).sum())
+    """Give the sum of absolute deviations from the rounded mean of each window.
+
+    Windows of 1,000 samples, as in the paper (section IV): over a longer one the wander of the
+    baseline would count for more than the beats.
+    """
+    total = 0
+    for start in range(0, signal.size, LOSS_WINDOW):
+        window = signal[start : start + LOSS_WINDOW]
+        total += int(np.abs(window - int(np.floor(window.mean() + 0.5))).sum())
+    return total
 
 
 def to_adc_units(reconstruction: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -114,6 +127,7 @@ def encode_stream(
     session: SynthesisSession | None = None,
     restorer: SpanObserver | None = None,
     progress: Progress | None = None,
+    jobs: int | None = 1,
 ) -> None:
     """Encode a record into ``target``, reading it once for the plan and once for the chunks.
 
@@ -123,6 +137,8 @@ def encode_stream(
         Only written to, from the first byte to the last.
     restorer : SpanObserver, optional
         Learns how to give back the original files.
+    jobs : int or None
+        Threads that encode chunks, None for one on each processor; the bytes are the same.
 
     Raises
     ------
@@ -138,30 +154,46 @@ def encode_stream(
     plan = plan_record(source, config, session, chunk_frames)
     writer = ContainerWriter(target, _header(source, plan, chunk_frames))
     tally, samples_hash = _Tally(), SampleHash()
-    for start in range(0, source.n_frames, chunk_frames):
-        stop = min(start + chunk_frames, source.n_frames)
-        span, chunk = _encode_span(source, plan, session, start, stop)
+    done = 0
+    wide_spans = _wide_spans(source, chunk_frames, context_frames(plan.chunks))
+    encode = functools.partial(_encode_span, plan, session)
+    for span, chunk in map_in_order(encode, wide_spans, jobs_of(jobs)):
         writer.add_chunk(chunk.payload)
         tally.add(chunk, span, plan)
         samples_hash.add(span)
         if restorer is not None:
             restorer.feed(span)
+        done += span.n_frames
         if progress is not None:
-            progress(stop, source.n_frames)
+            progress(done, source.n_frames)
     restoration = restorer.finish() if restorer is not None else b""
     writer.finish(
         Summary(sample_hash=samples_hash.digest(), restoration=restoration, **vars(tally))
     )
 
 
+@dataclass(frozen=True)
+class _WideSpan:
+    """A chunk's samples with those around it: ``n_frames`` from ``lead_in`` on are the chunk's."""
+
+    recording: Recording
+    lead_in: int
+    n_frames: int
+
+
+def _wide_spans(source: RecordSource, chunk_frames: int, context: int) -> Iterator[_WideSpan]:
+    for start in range(0, source.n_frames, chunk_frames):
+        stop = min(start + chunk_frames, source.n_frames)
+        first = max(start - context, 0)
+        wide = source.read(first, min(stop + context, source.n_frames))
+        yield _WideSpan(wide, start - first, stop - start)
+
+
 def _encode_span(
-    source: RecordSource, plan: EncodingPlan, session: SynthesisSession, start: int, stop: int
+    plan: EncodingPlan, session: SynthesisSession, wide: _WideSpan
 ) -> tuple[Recording, EncodedChunk]:
-    context = context_frames(plan.chunks)
-    first = max(start - context, 0)
-    wide = source.read(first, min(stop + context, source.n_frames))
-    span = wide.frames(start - first, stop - first)
-    activations = plan.activations(wide, start - first, stop - start)
+    span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
+    activations = plan.activations(wide.recording, wide.lead_in, wide.n_frames)
     return span, encode_chunk(span, plan.chunks, activations, session)
 
 
@@ -195,6 +227,8 @@ class SanFile:
         Where the SAN layer is reconstructed: ``"auto"``, ``"cpu"`` or ``"cuda"``.
     find_model : callable, optional
         Gives the kernels for a digest, where the file names a model that is not shipped.
+    jobs : int or None
+        Threads that decode chunks; None for one on each processor.
 
     Raises
     ------
@@ -209,14 +243,15 @@ class SanFile:
         *,
         provider: str = "auto",
         find_model: Callable[[str], KernelBank] | None = None,
+        jobs: int | None = 1,
     ) -> None:
         self.name = name
+        self._jobs = jobs_of(jobs)
         self.container = ContainerReader(source, name)
         self.header = self.container.header
         self.summary = self.container.summary
         self._source = source
         self._provider = provider
-        self._find_model = find_model
         self._session: SynthesisSession | None = None
         plan = (self.header, name) if find_model is None else (self.header, name, find_model)
         self.plan = plan_of(*plan)
@@ -266,11 +301,17 @@ class SanFile:
         start, stop = self._check_span(start, stop)
         if layer not in LAYERS:
             raise ConfigError(f"layer: {layer!r}, expected one of {', '.join(LAYERS)}")
-        for i, entry in enumerate(self.container.chunks):
+        self._open()
+        touched = [
+            i
+            for i, entry in enumerate(self.container.chunks)
+            if max(start, entry.start) < min(stop, entry.start + entry.n_frames)
+        ]
+        decode = self._preview if layer == "san" else self._signal
+        payloads = ((i, self.container.read_chunk(i)) for i in touched)
+        for i, decoded in zip(touched, map_in_order(decode, payloads, self._jobs), strict=True):
+            entry = self.container.chunks[i]
             first, last = max(start, entry.start), min(stop, entry.start + entry.n_frames)
-            if first >= last:
-                continue
-            decoded = self._preview(i) if layer == "san" else self.chunk(i)[0]
             yield decoded.frames(first - entry.start, last - entry.start)
 
     def hashed(self, spans: Iterable[Recording]) -> Iterator[Recording]:
@@ -284,27 +325,40 @@ class SanFile:
 
     def chunk(self, i: int) -> tuple[Recording, SanLayer | None]:
         """Decode chunk ``i``: its samples, and its SAN layer if the record has one."""
-        entry = self.container.chunks[i]
-        payload = self.container.read_chunk(i)
-        try:
-            return decode_chunk(payload, self._empty(), self.plan, entry.n_frames, self._open())
-        except CorruptError as error:
-            raise type(error)(f"{self.name}: {self._say_chunk(i)}: {error}") from error
+        return self._decode(i, self.container.read_chunk(i))
 
     def layer(self, i: int) -> SanLayer:
         """Decode the SAN layer of chunk ``i`` alone; ConfigError where the record has none."""
+        return self._decode_layer(i, self.container.read_chunk(i))
+
+    def _decode(self, i: int, payload: bytes) -> tuple[Recording, SanLayer | None]:
+        n_frames, session = self.container.chunks[i].n_frames, self._open()
+        with self._naming(i):
+            return decode_chunk(payload, self._empty(), self.plan, n_frames, session)
+
+    def _decode_layer(self, i: int, payload: bytes) -> SanLayer:
         session = self._open()
         if session is None:
             raise ConfigError(f"{self.name}: has no SAN layer; it was encoded without one")
-        payload, entry = self.container.read_chunk(i), self.container.chunks[i]
+        n_frames = self.container.chunks[i].n_frames
+        with self._naming(i):
+            return decode_layer(payload, self._empty(), self.plan, n_frames, session)
+
+    @contextmanager
+    def _naming(self, i: int) -> Iterator[None]:
+        """Let a CorruptError say which chunk of which file it is about."""
         try:
-            return decode_layer(payload, self._empty(), self.plan, entry.n_frames, session)
+            yield
         except CorruptError as error:
             raise type(error)(f"{self.name}: {self._say_chunk(i)}: {error}") from error
 
-    def _preview(self, i: int) -> Recording:
+    def _signal(self, chunk: tuple[int, bytes]) -> Recording:
+        return self._decode(*chunk)[0]
+
+    def _preview(self, chunk: tuple[int, bytes]) -> Recording:
         san = self.plan.san
-        layer = self.layer(i)
+        i, payload = chunk
+        layer = self._decode_layer(i, payload)
         assert san is not None
         entry = self.container.chunks[i]
         signals = []

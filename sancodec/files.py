@@ -37,6 +37,7 @@ def encode_file(
     verify: bool = True,
     force: bool = False,
     provider: str = "auto",
+    jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Encode a WFDB record into a .san file, and decode it again before saying that it is done.
@@ -51,6 +52,8 @@ def encode_file(
         Whether the file is decoded and compared, samples and original files alike.
     force : bool
         Whether an existing target is overwritten.
+    jobs : int or None
+        Threads that work on chunks, None for one on each processor; the bytes are the same.
     progress : callable, optional
         Called with frames done and frames in all; verifying counts as much as encoding.
 
@@ -77,10 +80,11 @@ def encode_file(
             session=session,
             restorer=source.restorer(),
             progress=encoding,
+            jobs=jobs,
         )
         stream.flush()
         if verify:
-            _verify_written(stream, source, session, verifying)
+            _verify_written(stream, source, session, jobs, verifying)
         report, _ = inspect_stream(stream, str(record))
     seconds = time.perf_counter() - started
     return replace(report, encode_seconds=seconds, verified=verify)
@@ -97,6 +101,7 @@ def decode_file(
     stop: int | None = None,
     fmt: str = "wfdb",
     model: str | None = None,
+    jobs: int | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Give back the original files of a .san file, or a part or layer of it as a new record.
@@ -121,7 +126,7 @@ def decode_file(
     OutputError
         A file exists or cannot be written.
     """
-    with open_file(source, provider=provider, model=model) as file:
+    with open_file(source, provider=provider, model=model, jobs=jobs) as file:
         restoration = file.summary.restoration
         whole = start == 0 and stop in {None, file.n_frames}
         if whole and layer == "signal" and fmt == "wfdb" and restoration:
@@ -142,6 +147,7 @@ def verify_file(
     *,
     provider: str = "auto",
     model: str | None = None,
+    jobs: int | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Decode a .san file, compare every checksum and hash, and rebuild its original files.
@@ -151,19 +157,23 @@ def verify_file(
     CorruptError
         Something differs; the message names it.
     """
-    with open_file(source, provider=provider, model=model) as file:
+    with open_file(source, provider=provider, model=model, jobs=jobs) as file:
         _check(file, progress)
 
 
 @contextmanager
 def open_file(
-    source: Path | BinaryIO, *, provider: str = "auto", model: str | None = None
+    source: Path | BinaryIO,
+    *,
+    provider: str = "auto",
+    model: str | None = None,
+    jobs: int | None = 1,
 ) -> Iterator[SanFile]:
     """Open a .san file for reading; errors as of ``SanFile``."""
     name = str(source) if isinstance(source, Path) else "<stdin>"
     stream = open_san(source) if isinstance(source, Path) else source
     try:
-        yield SanFile(stream, name, provider=provider, find_model=_finder(model))
+        yield SanFile(stream, name, provider=provider, find_model=_finder(model), jobs=jobs)
     finally:
         if isinstance(source, Path):
             stream.close()
@@ -203,11 +213,15 @@ def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None
 
 
 def _verify_written(
-    stream: BinaryIO, source: WfdbRecord, session: SynthesisSession, progress: Progress | None
+    stream: BinaryIO,
+    source: WfdbRecord,
+    session: SynthesisSession,
+    jobs: int | None,
+    progress: Progress | None,
 ) -> None:
     stream.seek(0)
     try:
-        file = SanFile(stream, source.name, provider=session.provider)
+        file = SanFile(stream, source.name, provider=session.provider, jobs=jobs)
         _check(file, progress)
     except CorruptError as error:
         raise VerifyError(

@@ -34,7 +34,7 @@ from sancodec.san.whitening import Whitener
 
 DEFAULT_CHUNK_SECONDS = 60.0
 MIN_CHUNK_FRAMES = 16_384
-MAX_CHUNK_SAMPLES = 1 << 22
+MAX_CHUNK_SAMPLES = 1 << 21
 
 _FIT_SECONDS = 180.0
 _N_FIT_SPANS = 4

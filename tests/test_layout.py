@@ -14,7 +14,7 @@ import sancodec
 LAYERS = (
     ("errors",),
     ("recording",),
-    ("config", "metrics", "placement"),
+    ("config", "metrics", "placement", "parallel"),
     ("report",),
     ("entropy",),
     ("runtime",),

@@ -25,10 +25,10 @@ def compiled(function: Function) -> Function:
     # The name of the file of machine code follows from this name.
     function.__qualname__ = f"{function.__qualname__}-{core_digest()[:16]}"
     try:
-        return cast("Function", njit(cache=True)(function))
+        return cast("Function", njit(cache=True, nogil=True)(function))
     except RuntimeError:
         # No folder to keep it in can be written: it is compiled each time.
-        return cast("Function", njit(function))
+        return cast("Function", njit(nogil=True)(function))
 
 
 @cache

@@ -38,12 +38,14 @@ def fit_amplitudes(
     energy = (kernels**2).sum(axis=2)
     left = np.diff(samples.astype(np.float64), axis=1, prepend=samples[:, :1])
     amplitudes = np.zeros((len(found.position), n_leads))
-    for _ in range(_PASSES):
-        products = np.einsum("lnt,nlt->nl", left[:, index], kernels)
-        step = np.divide(products, energy, out=np.zeros_like(products), where=energy > 0.0)
-        amplitudes += step
-        for i in range(n_leads):
-            np.subtract.at(left[i], index, step[:, i, None] * kernels[:, i])
+    order = np.argsort(-found.strength, kind="stable")
+    # One after the other, strongest first, so that overlapping kernels share what both explain.
+    for i in np.tile(order, _PASSES):
+        products = np.einsum("lt,lt->l", left[:, index[i]], kernels[i])
+        step = np.divide(products, energy[i], out=np.zeros(n_leads), where=energy[i] > 0.0)
+        amplitudes[i] += step
+        # A tap that is clipped to the ends of the span is 0, so adding it twice adds nothing.
+        np.subtract.at(left, (slice(None), index[i]), step[:, None] * kernels[i])
     return amplitudes
 
 

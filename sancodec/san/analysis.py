@@ -124,6 +124,28 @@ def refine(strength: NDArray[np.float64], position: NDArray[np.int64]) -> NDArra
     return inner * 4 + np.rint(4.0 * np.clip(shift, -0.5, 0.5)).astype(np.int64)
 
 
+def overlaps(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give how alike (n_kernels, n_leads, n_taps) whitened kernels are at each distance.
+
+    Returns
+    -------
+    (n_kernels, n_kernels, 2 * n_taps - 1) float64
+        Entry ``j, k, n_taps - 1 + d``: the similarity that kernel ``k`` has, ``d`` samples after
+        an activation of kernel ``j``, for each unit of the latter's.
+    """
+    n_kernels, _, n_taps = kernels.shape
+    norms = np.sqrt((kernels**2).sum(axis=(1, 2))) + 1e-9
+    n_fft = 1 << int(2 * n_taps - 1).bit_length()
+    spectra = np.fft.rfft(kernels, n_fft)
+    table = np.empty((n_kernels, n_kernels, 2 * n_taps - 1))
+    for j in range(n_kernels):
+        for k in range(n_kernels):
+            products = (spectra[j] * np.conj(spectra[k])).sum(axis=0)
+            lags = np.roll(np.fft.irfft(products, n_fft), n_taps - 1)[: 2 * n_taps - 1]
+            table[j, k] = lags / (norms[j] * norms[k])
+    return table
+
+
 def find(
     samples: NDArray[np.int32], bank: KernelBank, whitener: Whitener, minimum_bits: float
 ) -> Found:
@@ -137,25 +159,50 @@ def find(
     kernels = whitener.apply_to_kernels(bank.kernels.astype(np.float64))
     spectra = spectra_of(whitener.apply(samples), kernels.shape[2])
     maps = similarities(spectra, kernels, bank.centre, signed=bank.n_kernel_leads > 1)
-    return select(maps, bank.fs, minimum_bits)
+    return select(maps, overlaps(kernels), bank.fs, minimum_bits)
 
 
-def select(maps: NDArray[np.float64], fs: float, minimum_bits: float) -> Found:
-    """Let the extrema of (n_kernels, n_samples) similarities compete, and place them finely."""
+def select(
+    maps: NDArray[np.float64], table: NDArray[np.float64], fs: float, minimum_bits: float
+) -> Found:
+    """Let the extrema of (n_kernels, n_samples) similarities compete, and place them finely.
+
+    An extremum has to be worth its bits beyond what stronger ones near it explain already, by
+    the ``overlaps`` of their kernels.
+    """
     threshold = float(np.sqrt(2.0 * np.log(2.0) * minimum_bits))
     distance = max(int(MINIMUM_DISTANCE_SECONDS * fs), 1)
     if maps.shape[1] < 3:
         nothing = np.zeros(0, np.int64)
         return Found(position=nothing, kernel=nothing, strength=np.zeros(0))
     sample, kernel = compete(maps, distance, threshold)
+    strength = _unexplained(maps[kernel, sample], sample, kernel, table)
+    worth = strength > threshold
+    sample, kernel, strength = sample[worth], kernel[worth], strength[worth]
     position = sample * 4
     for k in range(len(maps)):
         chosen = kernel == k
         position[chosen] = refine(maps[k], sample[chosen])
     # Moving apart within a sample can cross only where two kernels meet at the distance of one.
     order = np.argsort(position, kind="stable")
-    return Found(
-        position=position[order],
-        kernel=kernel[order],
-        strength=maps[kernel[order], sample[order]],
-    )
+    return Found(position=position[order], kernel=kernel[order], strength=strength[order])
+
+
+def _unexplained(
+    strength: NDArray[np.float64],
+    sample: NDArray[np.int64],
+    kernel: NDArray[np.int64],
+    table: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Give the (n,) strengths less what stronger extrema explain of them (matching pursuit)."""
+    reach = table.shape[2] // 2
+    left = strength.copy()
+    first = np.searchsorted(sample, sample - reach)
+    last = np.searchsorted(sample, sample + reach, side="right")
+    for i in np.argsort(-strength, kind="stable"):
+        near = np.arange(first[i], last[i])
+        near = near[strength[near] > strength[i]]
+        apart = sample[i] - sample[near]
+        explained = (left[near] * table[kernel[near], kernel[i], reach + apart]).sum()
+        left[i] = max(strength[i] - max(explained, 0.0), 0.0)
+    return left

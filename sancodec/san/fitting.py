@@ -15,6 +15,7 @@ from sancodec.san.analysis import (
     BITS_PER_ACTIVATION,
     Found,
     compete,
+    overlaps,
     select,
     similarities,
     spectra_of,
@@ -140,7 +141,7 @@ class _Search:
         kernels = np.concatenate([self._kernels, seed[None]])
         for _ in range(_ITERATIONS):
             maps = similarities(self._spectra, kernels, self._window.before, signed=True)
-            found = select(maps, self._fs, BITS_PER_ACTIVATION)
+            found = select(maps, overlaps(kernels), self._fs, BITS_PER_ACTIVATION)
             kernels = self._means(found, kernels)
         self._kernels = kernels
         self._look_elsewhere(found)
