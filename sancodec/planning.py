@@ -24,7 +24,7 @@ from sancodec.errors import ConfigError, ModelError
 from sancodec.recording import Recording, RecordSource
 from sancodec.residual.predictive import predictive_bits
 from sancodec.runtime import SynthesisSession
-from sancodec.san.amplitudes import choose_exponents, fit_amplitudes, quantise
+from sancodec.san.amplitudes import MAX_EXPONENT, choose_exponents, fit_amplitudes, quantise
 from sancodec.san.analysis import BITS_PER_ACTIVATION, find
 from sancodec.san.coding import encode_activations, encode_taps
 from sancodec.san.fitting import fit_bank
@@ -227,6 +227,9 @@ class _Planner:
         """
         san = plan.chunks.san
         assert san is not None
+        if max(san.exponents) > MAX_EXPONENT:
+            # Kernels fitted to beats of nearly 32 bits: no header can hold their unit.
+            return None
         if self._config.kernels != "auto" or self._config.model != "auto":
             return plan
         span = self._span

@@ -85,7 +85,7 @@ any_numbers = st.lists(
 
 
 @given(any_numbers)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_numbers_of_any_size_and_sign_come_back(numbers: Numbers) -> None:
     taken, ended = decode(encode(numbers), numbers)
     assert taken == [number for _, _, number in numbers]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from make_golden import FOLDER
+from make_golden import FOLDER, GOLDEN
 
 import sancodec
 from sancodec.codec import SanFile, encode_stream, to_adc_units
@@ -139,24 +139,27 @@ def test_progress_is_told_after_every_chunk() -> None:
     assert told == [(250, 601), (500, 601), (601, 601)]
 
 
+def deviations(signal: np.ndarray) -> int:
+    """Sum of absolute deviations from the rounded mean of each window of the paper."""
+    windows = [signal[start : start + 1000] for start in range(0, signal.size, 1000)]
+    return sum(int(np.abs(w - int(np.floor(w.mean() + 0.5))).sum()) for w in windows)
+
+
 def test_the_san_layer_is_that_which_the_encoder_saw() -> None:
-    file = SanFile(io.BytesIO(FITTED))
+    file = SanFile(io.BytesIO(GOLDEN["fitted"]()))
     n_activations = n_amplitudes = error = reference = 0
+    assert file.plan.san is not None
+    channels = file.plan.groups[file.plan.san.group].channels
     for i in range(len(file.container.chunks)):
         span, layer = file.chunk(i)
         assert layer is not None
-        alone = file.layer(i)
-        np.testing.assert_array_equal(alone.reconstruction, layer.reconstruction)
+        np.testing.assert_array_equal(file.layer(i).reconstruction, layer.reconstruction)
         n_activations += layer.activations.n_activations
         n_amplitudes += int(np.count_nonzero(layer.activations.amplitude))
-        assert file.plan.san is not None
-        for lead, channel in enumerate(file.plan.groups[file.plan.san.group].channels):
+        for lead, channel in enumerate(channels):
             signal = span.signals[channel].astype(np.int64)
-            left = signal - to_adc_units(layer.reconstruction[lead])
-            for first in range(0, signal.size, 1000):
-                part, rest = signal[first : first + 1000], left[first : first + 1000]
-                error += int(np.abs(rest - int(np.floor(rest.mean() + 0.5))).sum())
-                reference += int(np.abs(part - int(np.floor(part.mean() + 0.5))).sum())
+            error += deviations(signal - to_adc_units(layer.reconstruction[lead]))
+            reference += deviations(signal)
     summary = file.summary
     assert (summary.n_activations, summary.n_amplitudes) == (n_activations, n_amplitudes)
     assert (summary.san_error, summary.san_reference) == (error, reference)

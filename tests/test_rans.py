@@ -57,7 +57,7 @@ def decode(words: NDArray[np.uint32], symbols: Symbols) -> tuple[NDArray[np.int6
 
 
 @given(symbols_of_any_size())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_each_symbol_is_found_in_its_interval_and_the_end_is_the_beginning(
     symbols: Symbols,
 ) -> None:
