@@ -42,14 +42,14 @@ _FIRST_STEP = (_EXPONENT_BIAS + LOWEST_OCTAVE) * STEPS_PER_OCTAVE
 class Ladder(NamedTuple):
     """The tables, in the order of steps and then of quarters."""
 
-    edges: NDArray[np.uint16]
-    """(n_tables, 256) first slot of each symbol; the last symbol is the escape."""
+    edges: NDArray[np.int32]
+    """(n_tables, 257) first slot of each symbol, the last of which is the escape, and the end."""
     guesses: NDArray[np.uint8]
     """(n_tables, 256) symbol that the first slot of each 256 belongs to."""
 
 
 def _table(density: NDArray[np.int64], scale: float, fraction: float) -> NDArray[np.int64]:
-    """Give the (256,) first slots of the symbols, from the density of residuals over scale."""
+    """Give the (257,) edges of the symbols, from the density of residuals over scale."""
     # Symbols that hardly ever come would cost those that do: the escape takes them.
     reach = min(int(20.0 * scale) + 2, REACH)
     u = np.arange(-REACH, REACH + 2)
@@ -61,7 +61,7 @@ def _table(density: NDArray[np.int64], scale: float, fraction: float) -> NDArray
     inside = np.clip(u + reach, 0, 2 * reach + 1)
     cumulative = cumulative[np.clip(u, -reach, reach + 1) + REACH]
     room = (1 << BITS) - (2 * reach + 1) - 1
-    return np.asarray(((cumulative * room) >> CDF_BITS) + inside)
+    return np.append(((cumulative * room) >> CDF_BITS) + inside, 1 << BITS)
 
 
 @cache
@@ -76,7 +76,7 @@ def ladder() -> Ladder:
     edges = np.stack(tables)
     slots = np.arange(1 << _GUESS_BITS) << (BITS - _GUESS_BITS)
     guesses = [np.searchsorted(table, slots, side="right") - 1 for table in edges]
-    return Ladder(edges.astype(np.uint16), np.stack(guesses).astype(np.uint8))
+    return Ladder(edges.astype(np.int32), np.stack(guesses).astype(np.uint8))
 
 
 @njit(cache=True)
@@ -94,7 +94,7 @@ def step_of(scale: float) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def _put_raw(  # noqa: PLR0917
+def _put_raw(
     symbols: NDArray[np.int64], n_symbols: int, raw: int, n_bits: int
 ) -> int:
     """Append the ``n_bits`` lowest bits of ``raw``, from the highest part down."""
@@ -182,12 +182,10 @@ def take_step(  # noqa: PLR0917
     edges = tables.edges[number]
     slot = state & ((1 << BITS) - 1)
     symbol = np.int64(tables.guesses[number, slot >> (BITS - _GUESS_BITS)])
-    low = np.int64(edges[symbol])
-    high = np.int64(edges[symbol + 1]) if symbol < _ESCAPE else 1 << BITS
+    low, high = np.int64(edges[symbol]), np.int64(edges[symbol + 1])
     while high <= slot:
         symbol += 1
-        low = high
-        high = np.int64(edges[symbol + 1]) if symbol < _ESCAPE else 1 << BITS
+        low, high = high, np.int64(edges[symbol + 1])
     state, at = _refill(words, (high - low) * (state >> BITS) + slot - low, at)
     if symbol == _ESCAPE:
         n_bits, state, at = _take_raw(words, state, at, _LENGTH_BITS)
