@@ -13,9 +13,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.rans import LOWER_BOUND
 from sancodec.entropy.tables import CDF_BITS, STEPS_PER_UNIT, UNITS, density_table
 
@@ -79,7 +79,7 @@ def ladder() -> Ladder:
     return Ladder(edges.astype(np.int32), np.stack(guesses).astype(np.uint8))
 
 
-@njit(cache=True)
+@compiled
 def step_of(scale: float) -> tuple[int, int]:
     """Give the step of the ladder for a scale of 0 or more, and the number of raw low bits."""
     step = (np.int64(np.float32(scale).view(np.int32)) >> 20) - _FIRST_STEP
@@ -93,10 +93,8 @@ def step_of(scale: float) -> tuple[int, int]:
     return step - 8 * shift, shift
 
 
-@njit(cache=True)
-def _put_raw(
-    symbols: NDArray[np.int64], n_symbols: int, raw: int, n_bits: int
-) -> int:
+@compiled
+def _put_raw(symbols: NDArray[np.int64], n_symbols: int, raw: int, n_bits: int) -> int:
     """Append the ``n_bits`` lowest bits of ``raw``, from the highest part down."""
     left = n_bits
     while left > 0:
@@ -109,7 +107,7 @@ def _put_raw(
     return n_symbols
 
 
-@njit(cache=True)
+@compiled
 def put_step(  # noqa: PLR0917
     tables: Ladder,
     step: int,
@@ -142,7 +140,7 @@ def put_step(  # noqa: PLR0917
     return _put_raw(symbols, n_symbols + 1, value + half, shift)
 
 
-@njit(cache=True)
+@compiled
 def _refill(words: NDArray[np.uint32], state: int, at: int) -> tuple[int, int]:
     """Take a word into a state that fell below its bound; none left counts as a word more."""
     if state >= LOWER_BOUND:
@@ -152,7 +150,7 @@ def _refill(words: NDArray[np.uint32], state: int, at: int) -> tuple[int, int]:
     return (state << 32) | LOWER_BOUND, words.size + 1
 
 
-@njit(cache=True)
+@compiled
 def _take_raw(words: NDArray[np.uint32], state: int, at: int, n_bits: int) -> tuple[int, int, int]:
     raw = np.int64(0)
     left = n_bits
@@ -164,7 +162,7 @@ def _take_raw(words: NDArray[np.uint32], state: int, at: int, n_bits: int) -> tu
     return raw, state, at
 
 
-@njit(cache=True)
+@compiled
 def take_step(  # noqa: PLR0917
     tables: Ladder,
     step: int,

@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sancodec.entropy.compiled import compiled
 from sancodec.residual.blockwalk import (
     MAX_COEFFICIENT,
     MAX_EXPONENT,
@@ -57,7 +57,7 @@ class Target(NamedTuple):
     stop: int
 
 
-@njit(cache=True)
+@compiled
 def _update_miss(taps: Taps, coefficients: NDArray[np.float64], target: Target) -> None:
     """Set ``target.miss`` to the difference less its prediction."""
     miss = target.miss
@@ -74,7 +74,7 @@ def _update_miss(taps: Taps, coefficients: NDArray[np.float64], target: Target) 
             miss[t] = target.difference[t] - miss[t]
 
 
-@njit(cache=True)
+@compiled
 def _weigh(target: Target) -> None:
     """Set the weights to the inverse square of the mean magnitude around each sample."""
     miss, begin, stop = target.miss, target.begin, target.stop
@@ -92,7 +92,7 @@ def _weigh(target: Target) -> None:
         target.weights[t] = 1.0 / (mean * mean)
 
 
-@njit(cache=True)
+@compiled
 def _fill_rows(taps: Taps, target: Target, begin: int, stop: int, rows: NDArray[np.float64]) -> int:
     """Write regressors and target of samples, by the roots of their weights; give the rows used."""
     n_regressors = taps.count.sum()
@@ -112,7 +112,7 @@ def _fill_rows(taps: Taps, target: Target, begin: int, stop: int, rows: NDArray[
     return padded
 
 
-@njit(cache=True)
+@compiled
 def _accumulate(products: NDArray[np.float64], rows: NDArray[np.float64], n_rows: int) -> None:
     """Add the outer products of rows to two rows of products at a time, from the diagonal on."""
     for i in range(0, products.shape[0] - 1, 2):
@@ -130,7 +130,7 @@ def _accumulate(products: NDArray[np.float64], rows: NDArray[np.float64], n_rows
                 lower[j] = (((lower[j] + b0 * x0) + b1 * x1) + b2 * x2) + b3 * x3
 
 
-@njit(cache=True)
+@compiled
 def _solve_part(
     taps: Taps,
     target: Target,
@@ -203,7 +203,7 @@ def fit_predictor(taps: Taps, target: Target) -> tuple[NDArray[np.int64], NDArra
     return _round(work, taps.count, power, target.stop - target.begin)
 
 
-@njit(cache=True)
+@compiled
 def _scale_equations(
     magnitude: NDArray[np.float64],
     context: LeadContext,
@@ -231,7 +231,7 @@ def _scale_equations(
         m2 += (seen - m2) * SPEEDS[2]
 
 
-@njit(cache=True)
+@compiled
 def _descend(products: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
     """Set the weights that fit best, none below 0, by coordinate descent."""
     for _ in range(_SWEEPS):

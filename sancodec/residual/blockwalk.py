@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from sancodec.entropy.adaptive import put_number, put_signed, take_number, take_signed
+from sancodec.entropy.compiled import compiled
 from sancodec.entropy.ladder import Ladder, put_step, step_of, take_step
 from sancodec.residual.template import MARGIN, Beats, TemplateState, expect_beat, learn_beat
 
@@ -106,7 +106,7 @@ class Coder(NamedTuple):
     cursor: NDArray[np.int64]
 
 
-@njit(cache=True)
+@compiled
 def add_tap(  # noqa: PLR0917
     total: NDArray[np.float64],
     source: NDArray[np.float64],
@@ -140,7 +140,7 @@ def add_tap(  # noqa: PLR0917
             out[t] = out[t] + c0 * s0[t]
 
 
-@njit(cache=True)
+@compiled
 def put_model(model: LeadModel, context: LeadContext, coder: Coder, n_symbols: int) -> int:
     """Append what is sent of a lead; give the new number of symbols."""
     contexts, symbols = coder.contexts, coder.symbols
@@ -159,7 +159,7 @@ def put_model(model: LeadModel, context: LeadContext, coder: Coder, n_symbols: i
     return n_symbols
 
 
-@njit(cache=True)
+@compiled
 def take_model(
     words: NDArray[np.uint32], model: LeadModel, context: LeadContext, coder: Coder
 ) -> bool:
@@ -183,7 +183,7 @@ def take_model(
     return True
 
 
-@njit(cache=True)
+@compiled
 def _prepare(
     context: LeadContext, template: TemplateState, trace: LeadTrace, next_beat: int, begin: int
 ) -> int:
@@ -197,7 +197,7 @@ def _prepare(
     return next_beat
 
 
-@njit(cache=True)
+@compiled
 def _stop_of(beats: Beats, next_beat: int, begin: int, limit: int) -> int:
     stop = min(begin + _SEGMENT, limit)
     if next_beat < beats.start.size:
@@ -205,7 +205,7 @@ def _stop_of(beats: Beats, next_beat: int, begin: int, limit: int) -> int:
     return stop
 
 
-@njit(cache=True)
+@compiled
 def rehearse(context: LeadContext, template: TemplateState, trace: LeadTrace) -> None:
     """Fill what is expected, and how loud, from samples that are all known (encoder)."""
     begin, next_beat = 1, 0
@@ -214,7 +214,7 @@ def rehearse(context: LeadContext, template: TemplateState, trace: LeadTrace) ->
         begin = _stop_of(context.beats, next_beat, begin, trace.left.size)
 
 
-@njit(cache=True)
+@compiled
 def _sum_known(context: LeadContext, work: Work, block: int, begin: int, stop: int) -> None:
     """Sum the parts of prediction and scale that the lead's own samples have no part in."""
     taps, coefficients, weights = context.taps, work.coefficients[block], work.weights
@@ -230,7 +230,7 @@ def _sum_known(context: LeadContext, work: Work, block: int, begin: int, stop: i
         work.scale[t] = (known + weights[4] * context.near[t]) + weights[5] * context.around[t]
 
 
-@njit(cache=True)
+@compiled
 def _older(coefficients: NDArray[np.float64], difference: NDArray[np.float64], t: int) -> float:
     """Sum the own past but for the last _RECENT samples, which are not in memory yet."""
     past = difference[t + PAD - N_OWN :]
@@ -243,7 +243,7 @@ def _older(coefficients: NDArray[np.float64], difference: NDArray[np.float64], t
     return (s0 + s1) + (s2 + s3)
 
 
-@njit(cache=True)
+@compiled
 def _code_segment(  # noqa: PLR0917
     words: NDArray[np.uint32] | None,
     samples: NDArray[np.int64],
@@ -304,7 +304,7 @@ def _code_segment(  # noqa: PLR0917
     return n_symbols
 
 
-@njit(cache=True)
+@compiled
 def code_lead(  # noqa: PLR0917
     words: NDArray[np.uint32] | None,
     samples: NDArray[np.int64],
