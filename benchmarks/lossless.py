@@ -27,6 +27,7 @@ from sancodec.formats.wfdb import WfdbRecord
 
 OURS = {
     "sancodec": CodecConfig(),
+    "sancodec --level fast": CodecConfig(level="fast"),
     "sancodec without SAN": CodecConfig(model="none"),
 }
 REFERENCE = "flac -8"
