@@ -101,7 +101,14 @@ def wide() -> bytes:
     return sancodec.encode(_recording("wide", signals, beats.shape[1]))
 
 
+def fast() -> bytes:
+    """The fast level, with kernels fitted to the record."""
+    record = replace(_simulated(70.0, 2), name="fast")
+    return sancodec.encode(record, config=CodecConfig(kernels="fit", level="fast"))
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
+    "fast": fast,
     "fitted": fitted,
     "model": model,
     "plain": plain,
