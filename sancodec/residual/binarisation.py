@@ -75,9 +75,8 @@ def _scale_class(scale: float) -> int:
 
 
 @compiled
-def _choose(mixer: Mixer, contexts: tuple[int, int, int, int]) -> None:
+def _choose(mixer: Mixer, node: int, kind: int, scale_class: int, phase: int) -> None:
     """Choose weights by place in the binarisation, by loudness, and by phase of the beat."""
-    node, kind, scale_class, phase = contexts
     chosen = mixer.chosen
     chosen[0] = node
     chosen[1] = _N_NODES + scale_class * _N_KINDS + kind
@@ -116,17 +115,15 @@ def _mirror(densities: NDArray[np.float64], tables: NDArray[np.float64]) -> None
 
 
 @compiled
-def _decide(  # noqa: PLR0917
+def _decide(
     decoding: bool,
     beyond: bool,
     cut: int,
-    contexts: tuple[int, int, int, int],
     rate: float,
     values: ValueCoder,
 ) -> int:
     """Code or decode whether the distance is ``cut`` or more; keep that part of the interval."""
     _cut(values, cut)
-    _choose(values.mixer, contexts)
     decision = 1 if beyond else 0
     decision = code_mixed(decoding, decision, values.mixer, rate, values.tables, values.coder)
     _narrow(values.densities, decision)
@@ -152,8 +149,8 @@ def _halve(  # noqa: PLR0917
         beyond = distance >= low + width
         if level < _HALVINGS:
             node = _FIRST_HALVING + 4 * level + min(n_steps, 3)
-            contexts = (node, 4 + min(level, 2), scale_class, phase)
-            low += width * _decide(decoding, beyond, low + width, contexts, rate, values)
+            _choose(values.mixer, node, 4 + min(level, 2), scale_class, phase)
+            low += width * _decide(decoding, beyond, low + width, rate, values)
         else:
             low += width * code_even(decoding, 1 if beyond else 0, values.coder)
         level += 1
@@ -172,9 +169,9 @@ def _code_distance(  # noqa: PLR0917
     first_node = 1 + _STEP_NODES if step_bits else 1
     while low + width < _SPAN:
         node = first_node + min(n_steps, _STEP_NODES - 1)
-        contexts = (node, 1 + min(n_steps, 2), scale_class, phase)
+        _choose(values.mixer, node, 1 + min(n_steps, 2), scale_class, phase)
         beyond = distance >= low + width
-        if not _decide(decoding, beyond, low + width, contexts, rate, values):
+        if not _decide(decoding, beyond, low + width, rate, values):
             break
         low += width
         n_steps += 1
@@ -222,8 +219,10 @@ def code_value(  # noqa: PLR0917
     rate : float
         How fast the mixer learns.
     """
-    contexts = (0, 0, _scale_class(scale), phase)
-    if _decide(decoding, value > centre, 0, contexts, rate, values):
+    # A zero, but not a literal: for that numba would compile the decision once more.
+    nearest = min(0, phase)
+    _choose(values.mixer, nearest, nearest, _scale_class(scale), phase)
+    if _decide(decoding, value > centre, nearest, rate, values):
         beyond = value - centre - 1
         return centre + 1 + _code_distance(decoding, beyond, scale, phase, rate, values)
     _mirror(values.densities, values.tables)

@@ -212,7 +212,8 @@ def predict(experts: Experts, k: int, t: int, difference: NDArray[np.float64]) -
     row = memories.rows[_COMBINATION, experts.since[1]]
     for e in range(N_COMBINED):
         row[e] = predictions[e] - chained
-    combined = dot(memories.coefficients[_COMBINATION], 0, row, 0, N_COMBINED)
+    n = memories.sizes[_COMBINATION, _SIZE]
+    combined = dot(memories.coefficients[_COMBINATION], 0, row, 0, n)
     predictions[LAST] = chained + _sane(combined)
 
 
@@ -268,8 +269,11 @@ def observe(
     memories.rows[_COMBINATION, waiting, N_COMBINED] = target
     memories.weights[_COMBINATION, waiting] = weight
     experts.since[1] = waiting + 1
-    if waiting + 1 == _COMBINE_EVERY:
-        _learn_rows(memories, _COMBINATION, _COMBINE_EVERY, _COMBINE_RIDGE, True)
+    ripe = waiting + 1 == _COMBINE_EVERY
+    if ripe:
+        # The last problem, not by its literal number: numba would compile all of it once more.
+        last = memories.rows.shape[0] - 1
+        _learn_rows(memories, last, waiting + 1, _COMBINE_RIDGE, ripe)
         experts.since[1] = 0
 
 

@@ -12,10 +12,13 @@ from sancodec.residual.lead import LeadContext
 from sancodec.residual.predictor import pad_rows
 from sancodec.residual.regression import accumulate
 from sancodec.residual.scale import (
+    CEILING,
+    FLOOR,
+    N_FEATURES,
+    N_MOVING,
+    SPEEDS,
     ScaleState,
     new_scale_state,
-    observe_magnitude,
-    predict_scale,
     prepare_scales,
     update_weights,
 )
@@ -40,8 +43,15 @@ class Loudness(NamedTuple):
 def new_loudness(n_experts: int, n_rows: int) -> Loudness:
     """Give the state at the start of a lead, for blocks of at most ``n_rows``."""
     states = [new_scale_state(n_rows) for _ in range(n_experts)]
-    arrays = (np.stack(arrays) for arrays in zip(*states, strict=True))
-    return Loudness(*arrays, np.zeros(n_experts), np.zeros((n_experts, n_rows)))
+    return Loudness(
+        moving=np.stack([state.moving for state in states]),
+        weights=np.stack([state.weights for state in states]),
+        rows=np.stack([state.rows for state in states]),
+        calm=np.stack([state.calm for state in states]),
+        products=np.stack([state.products for state in states]),
+        scales=np.zeros(n_experts),
+        sample_weights=np.zeros((n_experts, n_rows)),
+    )
 
 
 @compiled
@@ -65,9 +75,16 @@ def prepare_loudness(loudness: Loudness, context: LeadContext, begin: int, n_row
 
 @compiled
 def predict_scales(loudness: Loudness, k: int) -> None:
-    """Set the scales of the block's sample ``k``."""
+    """Set the scales of the block's sample ``k``, each as ``scale.predict_scale`` does."""
+    moving, weights, rows = loudness.moving, loudness.weights, loudness.rows
     for e in range(loudness.scales.size):
-        loudness.scales[e] = predict_scale(_state(loudness, e), k)
+        for i in range(N_MOVING):
+            rows[e, k, i] = moving[e, i]
+        quick = weights[e, 0] * moving[e, 0] + weights[e, 1] * moving[e, 1]
+        slow = weights[e, 2] * moving[e, 2] + weights[e, 3] * moving[e, 3]
+        scale = (loudness.calm[e, k] + slow) + quick
+        # A scale that is not a number is not below the ceiling either.
+        loudness.scales[e] = max(scale, FLOOR) if scale < CEILING else CEILING
 
 
 @compiled
@@ -75,11 +92,13 @@ def observe_magnitudes(
     loudness: Loudness, k: int, difference: float, predictions: NDArray[np.float64]
 ) -> float:
     """Learn by how much each expert missed the block's sample ``k``; give it of the last."""
-    magnitude = 0.0
+    moving, magnitude = loudness.moving, 0.0
     for e in range(loudness.scales.size):
         scale = loudness.scales[e]
         magnitude = abs(difference - predictions[e])
-        observe_magnitude(_state(loudness, e), k, magnitude)
+        loudness.rows[e, k, N_FEATURES] = magnitude
+        for i in range(N_MOVING):
+            moving[e, i] += (magnitude - moving[e, i]) * SPEEDS[i]
         loudness.sample_weights[e, k] = 1.0 / (scale * scale)
     return magnitude
 

@@ -146,10 +146,12 @@ def _prepare_beats(context: LeadContext, trace: LeadTrace, next_beat: int, begin
 @compiled
 def _code_first(decoding: bool, lead: MixedLead) -> None:
     """Code or decode sample 0, of which nothing is known but that it is near zero or not."""
-    scales = lead.loudness.scales
+    predictions, scales = lead.experts.predictions, lead.loudness.scales
     for e in range(scales.size):
         scales[e] = _FIRST_SCALE
-    _code_sample(decoding, lead.samples, 0, 0.0, lead.experts.predictions, scales, 0, lead.values)
+    # The zeros are read, not written here: for literals numba would compile it all once more.
+    t, phase, before = lead.at[0], lead.at[1], predictions[0]
+    _code_sample(decoding, lead.samples, t, before, predictions, scales, phase, lead.values)
 
 
 @compiled
