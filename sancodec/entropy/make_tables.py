@@ -18,13 +18,13 @@ CDF_BITS = 24
 
 # Residuals in units of their predicted mean magnitude: (weight, standard deviation) of normal
 # parts, then (weight, scale) of a logistic one for the tails.
-_NORMAL_PARTS = ((0.82, 1.22), (0.15, 1.9))
-_LOGISTIC_PART = (0.03, 1.08)
+NORMAL_PARTS = ((0.82, 1.22), (0.15, 1.9))
+LOGISTIC_PART = (0.03, 1.08)
 
 
 def _cumulative(z: float) -> float:
-    normal = sum(w * 0.5 * (1 + math.erf(z / (s * math.sqrt(2)))) for w, s in _NORMAL_PARTS)
-    weight, scale = _LOGISTIC_PART
+    normal = sum(w * 0.5 * (1 + math.erf(z / (s * math.sqrt(2)))) for w, s in NORMAL_PARTS)
+    weight, scale = LOGISTIC_PART
     return normal + weight / (1 + math.exp(-z / scale))
 
 
