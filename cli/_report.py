@@ -74,6 +74,7 @@ def _signal(report: Report) -> str:
 def _file(report: Report) -> str:
     size = f"{report.n_bytes:,} bytes"
     bits = report.bits_per_sample
+    size = f"{size} at level {report.level}"
     return size if bits is None else f"{size}, {bits:.3f} bits/sample, everything counted"
 
 

@@ -11,6 +11,7 @@ from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel
 
 FIDELITY_LOSSLESS = 0
+LEVEL_FAST = 0
 LEVEL_DEFAULT = 1
 
 MAX_FRAMES = 1 << 40
@@ -24,6 +25,8 @@ MAX_PARAMETER_BYTES = 1 << 16
 MAX_KERNEL_BYTES = 1 << 24
 DIGEST_BYTES = 32
 
+_FIDELITIES = (FIDELITY_LOSSLESS,)
+_LEVELS = (LEVEL_FAST, LEVEL_DEFAULT)
 _MAX_ADC_RES = 64
 _MAX_SIGNED = 1 << 62
 
@@ -46,7 +49,7 @@ class Header:
     fidelity : int
         FIDELITY_LOSSLESS.
     level : int
-        LEVEL_DEFAULT.
+        LEVEL_FAST or LEVEL_DEFAULT: what the encoder aimed at; each chunk says how it is coded.
     parameters : bytes
         Parameters of the codec, opaque here.
     model_digest : bytes
@@ -115,8 +118,8 @@ def encode_header(header: Header) -> bytes:
     RecordError
         A field is outside of what the container can hold.
     """
-    _known(header.fidelity, FIDELITY_LOSSLESS, f"{header.name}: fidelity")
-    _known(header.level, LEVEL_DEFAULT, f"{header.name}: level")
+    _known(header.fidelity, _FIDELITIES, f"{header.name}: fidelity")
+    _known(header.level, _LEVELS, f"{header.name}: level")
     problem = _find_problem(header)
     if problem:
         raise RecordError(f"{header.name}: {problem}")
@@ -141,8 +144,8 @@ def decode_header(payload: bytes | memoryview, name: str) -> Header:
     n_frames = reader.varint("number of frames", MAX_FRAMES)
     chunk_frames = reader.varint("frames in a chunk", MAX_FRAMES)
     fs = reader.f64("sampling frequency")
-    fidelity = _known(reader.varint("fidelity"), FIDELITY_LOSSLESS, f"{name}: fidelity")
-    level = _known(reader.varint("level"), LEVEL_DEFAULT, f"{name}: level")
+    fidelity = _known(reader.varint("fidelity"), _FIDELITIES, f"{name}: fidelity")
+    level = _known(reader.varint("level"), _LEVELS, f"{name}: level")
     stored = reader.counted("name and channels", MAX_TABLE_BYTES)
     table = decompress(stored, MAX_TABLE_BYTES, f"{name}: name and channels")
     record_name, channels = _decode_channels(table, name)
@@ -219,13 +222,17 @@ def _decode_channel(reader: ByteReader, field: str) -> Channel:
     )
 
 
-def _known(number: int, known: int, field: str) -> int:
-    if number != known:
+def _known(number: int, known: tuple[int, ...], field: str) -> int:
+    if number not in known:
         raise UnsupportedError(
-            f"{field} {number} is not known to this version (it knows {known}); "
+            f"{field} {number} is not known to this version (it knows {_listed(known)}); "
             "try a newer sancodec"
         )
     return number
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    return " and ".join(str(number) for number in numbers)
 
 
 def _find_problem(header: Header) -> str:

@@ -16,6 +16,7 @@ from sancodec.errors import CorruptError
 from sancodec.formats.parameters import ORDER_FILE, ORDER_REVERSED
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel, Recording
+from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
 from sancodec.residual.predictive import (
     FRACTION_BITS,
     decode_predictive,
@@ -30,6 +31,7 @@ from sancodec.san.synthesis import Activations, ExpandedBank, expand, synthesise
 
 MODE_RAW = 0
 MODE_PREDICTIVE = 1
+MODE_BLOCKWISE = 2
 
 _UNIT_BITS = UNIT.bit_length() - 1
 
@@ -103,10 +105,14 @@ class SanPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkPlan:
-    """How the chunks of one record are coded."""
+    """How the chunks of one record are coded.
+
+    ``fast`` says whether an encoder takes the blockwise residual; each chunk says which it has.
+    """
 
     groups: tuple[Group, ...]
     san: SanPlan | None = None
+    fast: bool = False
 
     def without_san(self) -> ChunkPlan:
         """Give the same plan with the SAN layer switched off."""
@@ -167,7 +173,7 @@ def encode_chunk(
             )
             writer.counted(coded)
             san_bytes += len(coded)
-        mode, residual = _encode_residual(samples, group, plan.san, layer)
+        mode, residual = _encode_residual(samples, group, plan, layer)
         writer.u8(mode).counted(residual)
         residual_bytes += len(residual)
     return EncodedChunk(
@@ -179,13 +185,13 @@ def encode_chunk(
 
 
 def _encode_residual(
-    samples: NDArray[np.int32], group: Group, san: SanPlan | None, layer: SanLayer | None
+    samples: NDArray[np.int32], group: Group, plan: ChunkPlan, layer: SanLayer | None
 ) -> tuple[int, bytes]:
-    reconstruction, beats, n_kernels = regressors(samples.shape, group, san, layer)
-    predictive = encode_predictive(samples, group.fs, reconstruction, beats, n_kernels)
-    if raw_size(samples) <= len(predictive):
+    encode = encode_blockwise if plan.fast else encode_predictive
+    residual = encode(samples, group.fs, *regressors(samples.shape, group, plan.san, layer))
+    if raw_size(samples) <= len(residual):
         return MODE_RAW, encode_raw(samples)
-    return MODE_PREDICTIVE, predictive
+    return MODE_BLOCKWISE if plan.fast else MODE_PREDICTIVE, residual
 
 
 def regressors(
@@ -279,10 +285,10 @@ def _take_residual(
     residual = reader.counted("residual", reader.remaining)
     if mode == MODE_RAW:
         return decode_raw(residual, *shape)
-    if mode != MODE_PREDICTIVE:
-        raise CorruptError(f"residual mode {mode}, expected {MODE_RAW} or {MODE_PREDICTIVE}")
-    reconstruction, beats, n_kernels = regressors(shape, group, san, layer)
-    return decode_predictive(residual, shape[1], group.fs, reconstruction, beats, n_kernels)
+    decode = {MODE_PREDICTIVE: decode_predictive, MODE_BLOCKWISE: decode_blockwise}.get(mode)
+    if decode is None:
+        raise CorruptError(f"residual mode {mode}, expected 0, 1 or 2")
+    return decode(residual, shape[1], group.fs, *regressors(shape, group, san, layer))
 
 
 def _samples_of(recording: Recording, group: Group) -> NDArray[np.int32]:

@@ -10,6 +10,7 @@ from typing import Any
 from sancodec.errors import ConfigError
 
 KERNEL_SOURCES = ("auto", "model", "fit")
+LEVELS = ("fast", "default")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class CodecConfig:
     kernels : str
         Where kernels come from: ``"model"``, ``"fit"`` (fitted to the record and stored in the
         file), or ``"auto"``: fitted where that pays, else from the model.
+    level : str
+        ``"default"``, or ``"fast"``: a little larger, decoded several times as fast.
     chunk_seconds : float or None
         Length of an independently decodable chunk, in seconds; None for the default: a minute,
         and longer where that would be few samples.
@@ -36,6 +39,7 @@ class CodecConfig:
 
     model: str = "auto"
     kernels: str = "auto"
+    level: str = "default"
     chunk_seconds: float | None = None
 
     def __post_init__(self) -> None:
@@ -45,6 +49,8 @@ class CodecConfig:
             raise ConfigError(
                 f"kernels: {self.kernels!r}, expected one of {', '.join(KERNEL_SOURCES)}"
             )
+        if self.level not in LEVELS:
+            raise ConfigError(f"level: {self.level!r}, expected one of {', '.join(LEVELS)}")
         seconds = self.chunk_seconds
         if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
             raise ConfigError(f"chunk_seconds: {seconds}, expected above 0")

@@ -7,9 +7,12 @@ from typing import BinaryIO
 
 from sancodec.errors import RecordError
 from sancodec.formats.container import ContainerReader, Span
+from sancodec.formats.header import LEVEL_DEFAULT, LEVEL_FAST
 from sancodec.formats.parameters import SanParameters, decode_parameters
 from sancodec.formats.restoration import describe
 from sancodec.report import Report
+
+_LEVEL_NAMES = {LEVEL_FAST: "fast", LEVEL_DEFAULT: "default"}
 
 
 def inspect_file(source: Path | BinaryIO) -> tuple[Report, list[Span]]:
@@ -60,6 +63,7 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         original_n_bytes=originals.original_n_bytes if originals else 0,
         source_bits_per_sample=originals.source_bits_per_sample if originals else 0.0,
         layers=_layers(reader, n_bytes),
+        level=_LEVEL_NAMES[header.level],
         model=_say_model(reader, san),
         n_kernels=san.n_kernels if san else 0,
         n_activations=summary.n_activations,

@@ -31,6 +31,8 @@ class Report:
         Bits of a sample in the original storage format (12 for format 212); 0 when unknown.
     layers : dict of str to int
         Bytes by layer, summing to ``n_bytes``.
+    level : str
+        "fast" or "default".
     model : str
         Where the kernels come from, in words.
     n_kernels, n_activations : int
@@ -58,6 +60,7 @@ class Report:
     original_n_bytes: int
     source_bits_per_sample: float
     layers: dict[str, int]
+    level: str
     model: str
     n_kernels: int
     n_activations: int

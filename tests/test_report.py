@@ -23,6 +23,7 @@ REPORT = Report(
     original_n_bytes=1_950_000,
     source_bits_per_sample=12.0,
     layers={"container": 400, "header": 600, "activations": 9_000, "residual": 490_000},
+    level="default",
     model="ecg (shipped)",
     n_kernels=4,
     n_activations=2_274,

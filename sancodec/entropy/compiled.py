@@ -22,13 +22,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def compiled(function: Function) -> Function:
     """Compile a function of the numeric core: no fast-math, kept on disk where that can be."""
+    return _compile(function, "never")
+
+
+def inlined(function: Function) -> Function:
+    """Compile as ``compiled`` does, into each caller: for what is done once a sample."""
+    return _compile(function, "always")
+
+
+def _compile(function: Function, inline: str) -> Function:
     # The name of the file of machine code follows from this name.
     function.__qualname__ = f"{function.__qualname__}-{core_digest()[:16]}"
     try:
-        return cast("Function", njit(cache=True, nogil=True)(function))
+        return cast("Function", njit(cache=True, nogil=True, inline=inline)(function))
     except RuntimeError:
         # No folder to keep it in can be written: it is compiled each time.
-        return cast("Function", njit(nogil=True)(function))
+        return cast("Function", njit(nogil=True, inline=inline)(function))
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.entropy.compiled import compiled
+from sancodec.entropy.compiled import compiled, inlined
 
 LOWER_BOUND = 1 << 31
 MAX_BITS = 24
@@ -61,7 +61,7 @@ def open_words(words: NDArray[np.uint32], cursor: NDArray[np.int64]) -> bool:
     return bool(cursor[0] >= LOWER_BOUND and words[0] < LOWER_BOUND)
 
 
-@compiled
+@inlined
 def advance(
     words: NDArray[np.uint32], cursor: NDArray[np.int64], start: int, freq: int, bits: int
 ) -> None:

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.entropy.compiled import compiled
+from sancodec.entropy.compiled import compiled, inlined
 from sancodec.entropy.rans import advance
 from sancodec.entropy.tables import CDF_BITS, GUESS_BITS, STEPS_PER_UNIT, UNITS
 
@@ -29,7 +29,7 @@ _RAW_BITS = 14
 _N_RAW = 3
 
 
-@compiled
+@inlined
 def _cumulative(table: NDArray[np.int32], z: float) -> int:
     t = z * STEPS_PER_UNIT + _CENTRE
     if t <= 0.0:
@@ -42,7 +42,7 @@ def _cumulative(table: NDArray[np.int32], z: float) -> int:
     return low + (((int(np.int64(table[i + 1])) - low) * fraction) >> 12)
 
 
-@compiled
+@inlined
 def _layout(scale: float) -> tuple[int, int]:
     """Give the number of raw low bits, and the reach of u on either side."""
     shift = 0
@@ -53,7 +53,7 @@ def _layout(scale: float) -> tuple[int, int]:
     return shift, int(24.0 * scaled) + 16
 
 
-@compiled
+@inlined
 def _edge(  # noqa: PLR0917
     table: NDArray[np.int32], u: int, shift: int, reach: int, fraction: float, inverse: float
 ) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.entropy.compiled import compiled
+from sancodec.entropy.compiled import compiled, inlined
 from sancodec.residual.lead import N_OWN
 from sancodec.residual.regression import UNROLL, accumulate, padded_width, solve
 
@@ -68,7 +68,7 @@ def decay_powers() -> NDArray[np.float64]:
     return decays
 
 
-@compiled
+@inlined
 def dot(a: NDArray[np.float64], at_a: int, b: NDArray[np.float64], at_b: int, n: int) -> float:
     """Give the sum of ``a[at_a + i] * b[at_b + i]``, i below n, in four interleaved sums.
 
@@ -95,7 +95,7 @@ def prepare_block(predictor: Predictor, n_rows: int) -> None:
         predictor.known[k] = dot(coefficients, N_OWN, predictor.rows[k], N_OWN, n_known)
 
 
-@compiled
+@inlined
 def predict_step(predictor: Predictor, k: int, difference: NDArray[np.float64], at: int) -> float:
     """Give the expected first difference of the block's sample ``k`` by least squares.
 
@@ -110,7 +110,7 @@ def predict_step(predictor: Predictor, k: int, difference: NDArray[np.float64], 
     return step if abs(step) < _LIMIT else 0.0
 
 
-@compiled
+@inlined
 def predict_error(predictor: Predictor, error: NDArray[np.float64], at: int) -> float:
     """Give what the least squares are expected to miss, from the N_OWN errors from ``at`` on."""
     cascade = predictor.cascade
@@ -119,7 +119,7 @@ def predict_error(predictor: Predictor, error: NDArray[np.float64], at: int) -> 
     return correction if abs(correction) < _LIMIT else 0.0
 
 
-@compiled
+@inlined
 def adapt_cascade(predictor: Predictor, error: NDArray[np.float64], at: int, gain: float) -> None:
     """Move the cascade's weights along the N_OWN errors from ``at`` on, by ``gain``."""
     cascade = predictor.cascade
@@ -127,7 +127,7 @@ def adapt_cascade(predictor: Predictor, error: NDArray[np.float64], at: int, gai
         cascade[i] += gain * error[at + i]
 
 
-@compiled
+@inlined
 def cascade_step(error: NDArray[np.float64], at: int, scale: float) -> float:
     """Give the gain for each unit missed (normalised least mean squares)."""
     power = dot(error, at, error, at, N_OWN)

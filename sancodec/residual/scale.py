@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.entropy.compiled import compiled
+from sancodec.entropy.compiled import compiled, inlined
 from sancodec.residual.regression import padded_width
 
 N_FEATURES = 8
@@ -77,7 +77,7 @@ def prepare_scales(  # noqa: PLR0917
         state.calm[k] = known + weights[CONSTANT]
 
 
-@compiled
+@inlined
 def predict_scale(state: ScaleState, k: int) -> float:
     """Give the predicted mean magnitude of the block's sample ``k``, in ADC units."""
     moving, weights, rows = state.moving, state.weights, state.rows
@@ -91,7 +91,7 @@ def predict_scale(state: ScaleState, k: int) -> float:
     return max(scale, FLOOR)
 
 
-@compiled
+@inlined
 def observe_magnitude(state: ScaleState, k: int, magnitude: float) -> None:
     """Note the magnitude of the block's sample ``k``."""
     state.rows[k, N_FEATURES] = magnitude
