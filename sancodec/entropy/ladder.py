@@ -82,7 +82,7 @@ def ladder() -> Ladder:
 @compiled
 def step_of(scale: float) -> tuple[int, int]:
     """Give the step of the ladder for a scale of 0 or more, and the number of raw low bits."""
-    step = (np.int64(np.float32(scale).view(np.int32)) >> 20) - _FIRST_STEP
+    step = (int(np.float32(scale).view(np.int32)) >> 20) - _FIRST_STEP
     if step < 0:
         return 0, 0
     if step < _N_STEPS:
@@ -120,13 +120,14 @@ def put_step(  # noqa: PLR0917
     """Append the symbols of ``value`` to (3, capacity) ``symbols``; give their new number."""
     half = (1 << shift) >> 1
     u = (value + half) >> shift
-    edges = tables.edges[step * QUARTERS + (0 if shift else quarter)]
+    number = step * QUARTERS + (0 if shift else quarter)
+    edges = tables.edges
     symbol = min(max(u + REACH, -1), _ESCAPE)
-    low = np.int64(edges[symbol]) if symbol >= 0 else 0
-    high = np.int64(edges[symbol + 1]) if 0 <= symbol < _ESCAPE else low
+    low = int(edges[number, symbol]) if symbol >= 0 else 0
+    high = int(edges[number, symbol + 1]) if 0 <= symbol < _ESCAPE else low
     symbols[2, n_symbols] = BITS
     if high == low:
-        start = np.int64(edges[_ESCAPE])
+        start = int(edges[number, _ESCAPE])
         symbols[0, n_symbols] = start
         symbols[1, n_symbols] = (1 << BITS) - start
         folded = (value << 1) ^ (value >> 63)
@@ -146,13 +147,13 @@ def _refill(words: NDArray[np.uint32], state: int, at: int) -> tuple[int, int]:
     if state >= LOWER_BOUND:
         return state, at
     if at < words.size:
-        return (state << 32) | np.int64(words[at]), at + 1
+        return (state << 32) | int(words[at]), at + 1
     return (state << 32) | LOWER_BOUND, words.size + 1
 
 
 @compiled
 def _take_raw(words: NDArray[np.uint32], state: int, at: int, n_bits: int) -> tuple[int, int, int]:
-    raw = np.int64(0)
+    raw = 0
     left = n_bits
     while left > 0:
         bits = min(left, _RAW_BITS)
@@ -177,13 +178,13 @@ def take_step(  # noqa: PLR0917
     Past the end the next word is ``words.size + 1``; what is taken then is within MAX_VALUE.
     """
     number = step * QUARTERS + (0 if shift else quarter)
-    edges = tables.edges[number]
+    edges = tables.edges
     slot = state & ((1 << BITS) - 1)
-    symbol = np.int64(tables.guesses[number, slot >> (BITS - _GUESS_BITS)])
-    low, high = np.int64(edges[symbol]), np.int64(edges[symbol + 1])
+    symbol = int(tables.guesses[number, slot >> (BITS - _GUESS_BITS)])
+    low, high = int(edges[number, symbol]), int(edges[number, symbol + 1])
     while high <= slot:
         symbol += 1
-        low, high = high, np.int64(edges[symbol + 1])
+        low, high = high, int(edges[number, symbol + 1])
     state, at = _refill(words, (high - low) * (state >> BITS) + slot - low, at)
     if symbol == _ESCAPE:
         n_bits, state, at = _take_raw(words, state, at, _LENGTH_BITS)

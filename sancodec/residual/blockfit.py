@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.entropy.adaptive import MAX_NUMBER
 from sancodec.entropy.compiled import compiled
 from sancodec.residual.blockwalk import (
     MAX_COEFFICIENT,
@@ -37,7 +38,6 @@ _RIDGE = 1e-6
 _FIRST_ROWS, _FINAL_ROWS = 5_000, 10_000
 """A solution takes every n-th piece of the block so that about these many samples are left."""
 _SWEEPS = 20
-_MAX_WEIGHT = 1 << 40
 # A coefficient is rounded until it costs the block about this many nats of prediction.
 _ROUNDING_LOSS = 1.0
 _POWER_FLOOR = 1e-9
@@ -66,10 +66,10 @@ def _update_miss(taps: Taps, coefficients: NDArray[np.float64], target: Target) 
         for t in range(begin, stop):
             miss[t] = 0.0
         column = 0
-        for i in range(taps.count.size):
-            part = coefficients[column : column + taps.count[i]]
+        for i in range(taps.n_taps.size):
+            part = coefficients[column : column + taps.n_taps[i]]
             add_tap(miss, taps.sources[i], PAD + taps.first[i], part, begin, stop)
-            column += taps.count[i]
+            column += taps.n_taps[i]
         for t in range(begin, stop):
             miss[t] = target.difference[t] - miss[t]
 
@@ -95,16 +95,16 @@ def _weigh(target: Target) -> None:
 @compiled
 def _fill_rows(taps: Taps, target: Target, begin: int, stop: int, rows: NDArray[np.float64]) -> int:
     """Write regressors and target of samples, by the roots of their weights; give the rows used."""
-    n_regressors = taps.count.sum()
+    n_regressors = taps.n_taps.sum()
     for k in range(stop - begin):
         row = rows[k]
         root = math.sqrt(target.weights[begin + k])
         column = 0
-        for i in range(taps.count.size):
+        for i in range(taps.n_taps.size):
             at = begin + k + PAD + taps.first[i]
-            for j in range(taps.count[i]):
+            for j in range(taps.n_taps[i]):
                 row[column + j] = taps.sources[i, at + j] * root
-            column += taps.count[i]
+            column += taps.n_taps[i]
         row[n_regressors] = target.difference[begin + k] * root
     padded = (stop - begin + _UNROLL - 1) // _UNROLL * _UNROLL
     for k in range(stop - begin, padded):
@@ -165,7 +165,7 @@ def _round(
     pivots = np.diag(work)[:n]
     exponents, integers = np.zeros(len(count), np.int64), np.zeros(n, np.int64)
     values = np.zeros(n)
-    finest = math.log2(12.0 * _ROUNDING_LOSS * max(power, _POWER_FLOOR) / n_rows)
+    finest = math.log2(12.0 * _ROUNDING_LOSS * max(power, _POWER_FLOOR) / max(n_rows, 1))
     for i in range(len(count) - 1, -1, -1):
         stop = int(count[: i + 1].sum())
         begin = stop - int(count[i])
@@ -192,7 +192,7 @@ def fit_predictor(taps: Taps, target: Target) -> tuple[NDArray[np.int64], NDArra
         A coefficient is ``integers / 2**exponents`` of its source.
     integers : (n_regressors,) int64
     """
-    n = int(taps.count.sum())
+    n = int(taps.n_taps.sum())
     # One row more, so that rows can be taken in twos.
     work, coefficients = np.zeros((n + 2, padded_width(n))), np.zeros(n)
     for n_rows in (_FIRST_ROWS, _FINAL_ROWS):
@@ -200,7 +200,7 @@ def fit_predictor(taps: Taps, target: Target) -> tuple[NDArray[np.int64], NDArra
         _update_miss(taps, coefficients, target)
     span = slice(target.begin, target.stop)
     power = float((target.weights[span] * target.miss[span] ** 2).sum())
-    return _round(work, taps.count, power, target.stop - target.begin)
+    return _round(work, taps.n_taps, power, target.stop - target.begin)
 
 
 @compiled
@@ -260,4 +260,4 @@ def fit_scale(
     _scale_equations(magnitude, context, start, weights, products)
     _descend(products, weights)
     units = np.round(weights * (1 << WEIGHT_BITS))
-    return np.minimum(units, _MAX_WEIGHT).astype(np.int64)
+    return np.minimum(units, MAX_NUMBER).astype(np.int64)

@@ -37,12 +37,12 @@ _LOWEST, _HIGHEST = -(1 << 31), (1 << 31) - 1
 
 
 class Taps(NamedTuple):
-    """Regressors: ``count[i]`` neighbours of each sample in source ``i``, from ``first[i]`` on."""
+    """Regressors: ``n_taps[i]`` neighbours of each sample in source ``i``, from ``first[i]`` on."""
 
     sources: NDArray[np.float64]
     """(n_sources, n_samples + 2 * pad); sample t stands at t + pad."""
     first: NDArray[np.int64]
-    count: NDArray[np.int64]
+    n_taps: NDArray[np.int64]
 
 
 class LeadContext(NamedTuple):
@@ -151,11 +151,11 @@ def put_model(model: LeadModel, context: LeadContext, coder: Coder, n_symbols: i
         for i in range(model.exponents.shape[1]):
             exponent = model.exponents[block, i]
             n_symbols = put_number(symbols, n_symbols, contexts, EXPONENT, exponent)
-            for j in range(column, column + context.taps.count[i]):
+            for j in range(column, column + context.taps.n_taps[i]):
                 n_symbols = put_signed(
                     symbols, n_symbols, contexts, context.fields[i], model.integers[block, j]
                 )
-            column += context.taps.count[i]
+            column += context.taps.n_taps[i]
     return n_symbols
 
 
@@ -174,12 +174,12 @@ def take_model(
             model.exponents[block, i] = exponent
             if exponent > MAX_EXPONENT or cursor[2]:
                 return False
-            for j in range(column, column + context.taps.count[i]):
+            for j in range(column, column + context.taps.n_taps[i]):
                 integer = take_signed(words, cursor, contexts, context.fields[i])
                 if abs(integer) > MAX_COEFFICIENT:
                     return False
                 model.integers[block, j] = integer
-            column += context.taps.count[i]
+            column += context.taps.n_taps[i]
     return True
 
 
@@ -220,26 +220,25 @@ def _sum_known(context: LeadContext, work: Work, block: int, begin: int, stop: i
     taps, coefficients, weights = context.taps, work.coefficients[block], work.weights
     for t in range(begin, stop):
         work.step[t] = 0.0
-    column = taps.count[0]
-    for i in range(1, taps.count.size):
-        part = coefficients[column : column + taps.count[i]]
+    column = taps.n_taps[0]
+    for i in range(1, taps.n_taps.size):
+        part = coefficients[column : column + taps.n_taps[i]]
         add_tap(work.step, taps.sources[i], PAD + taps.first[i], part, begin, stop)
-        column += taps.count[i]
+        column += taps.n_taps[i]
     for t in range(begin, stop):
         known = weights[6] + weights[3] * context.loud[t]
         work.scale[t] = (known + weights[4] * context.near[t]) + weights[5] * context.around[t]
 
 
 @compiled
-def _older(coefficients: NDArray[np.float64], difference: NDArray[np.float64], t: int) -> float:
-    """Sum the own past but for the last _RECENT samples, which are not in memory yet."""
-    past = difference[t + PAD - N_OWN :]
+def _older(coefficients: NDArray[np.float64], difference: NDArray[np.float64], first: int) -> float:
+    """Sum the own past from ``first`` on but for the last _RECENT samples, which are not stored."""
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
     for i in range(0, N_OWN - _RECENT, 4):
-        s0 += coefficients[i] * past[i]
-        s1 += coefficients[i + 1] * past[i + 1]
-        s2 += coefficients[i + 2] * past[i + 2]
-        s3 += coefficients[i + 3] * past[i + 3]
+        s0 += coefficients[i] * difference[first + i]
+        s1 += coefficients[i + 1] * difference[first + i + 1]
+        s2 += coefficients[i + 2] * difference[first + i + 2]
+        s3 += coefficients[i + 3] * difference[first + i + 3]
     return (s0 + s1) + (s2 + s3)
 
 
@@ -256,7 +255,10 @@ def _code_segment(  # noqa: PLR0917
     coder: Coder,
 ) -> int:
     """Code or decode samples ``begin`` to ``stop``; give the number of symbols put so far."""
-    difference, averages = trace.difference, work.averages
+    # Looked up once: every look-up of an array counts its references.
+    difference, magnitudes, averages = trace.difference, trace.magnitude, work.averages
+    known_step, known_scale = work.step, work.scale
+    tables, symbols = coder.tables, coder.symbols
     c1, c2 = coefficients[N_OWN - 1], coefficients[N_OWN - 2]
     c3, c4 = coefficients[N_OWN - 3], coefficients[N_OWN - 4]
     at = begin + PAD
@@ -267,21 +269,19 @@ def _code_segment(  # noqa: PLR0917
     state, word = coder.cursor[0], coder.cursor[1]
     before = samples[begin - 1]
     for t in range(begin, stop):
-        rest = work.step[t] + _older(coefficients, difference, t)
+        rest = known_step[t] + _older(coefficients, difference, t + PAD - N_OWN)
         guess = (((rest + c4 * d4) + c3 * d3) + c2 * d2) + c1 * d1
         if not abs(guess) < _LIMIT:
             guess = 0.0
-        quarters = np.int64(np.floor(guess * 4.0 + 0.5))
+        quarters = int(np.floor(guess * 4.0 + 0.5))
         base, quarter = before + (quarters >> 2), quarters & 3
-        step, shift = step_of(((work.scale[t] + w2 * m2) + w1 * m1) + w0 * m0)
+        step, shift = step_of(((known_scale[t] + w2 * m2) + w1 * m1) + w0 * m0)
         if words is None:
             sample = samples[t]
             value = sample - base
-            n_symbols = put_step(
-                coder.tables, step, shift, quarter, value, coder.symbols, n_symbols
-            )
+            n_symbols = put_step(tables, step, shift, quarter, value, symbols, n_symbols)
         else:
-            value, state, word = take_step(coder.tables, step, shift, quarter, words, state, word)
+            value, state, word = take_step(tables, step, shift, quarter, words, state, word)
             sample = base + value
             if not _LOWEST <= sample <= _HIGHEST:
                 # What follows would be made of garbage, which arithmetic need not survive.
@@ -289,7 +289,7 @@ def _code_segment(  # noqa: PLR0917
                 return n_symbols
             samples[t] = sample
         magnitude = abs(value * 4 - quarter) * 0.25
-        trace.magnitude[t] = magnitude
+        magnitudes[t] = magnitude
         m0 += (magnitude - m0) * SPEEDS[0]
         m1 += (magnitude - m1) * SPEEDS[1]
         m2 += (magnitude - m2) * SPEEDS[2]
@@ -320,6 +320,8 @@ def code_lead(  # noqa: PLR0917
     Gives the number of symbols put so far; ``coder.cursor[2]`` is set if decoding failed.
     """
     n_samples, n_blocks = samples.size, work.coefficients.shape[0]
+    if n_samples == 0:
+        return n_symbols
     if words is None:
         n_symbols = put_signed(coder.symbols, n_symbols, coder.contexts, FIRST_SAMPLE, samples[0])
     else:

@@ -77,7 +77,7 @@ def _differences(signal: NDArray[np.int64], scale: float) -> NDArray[np.float64]
 
 def _work(model: LeadModel, context: LeadContext, n_samples: int) -> Work:
     """Give the coefficients and weights that the model's integers stand for, exactly."""
-    exponents = np.repeat(model.exponents, context.taps.count, axis=1)
+    exponents = np.repeat(model.exponents, context.taps.n_taps, axis=1)
     weights = model.scale / float(1 << WEIGHT_BITS)
     return Work(
         coefficients=model.integers / (np.int64(1) << exponents).astype(np.float64),
@@ -142,7 +142,8 @@ class _Leads:
         n_symbols = code_lead(
             words, samples, n_symbols, context, self._template(), work, trace, coder
         )
-        self._differences.append(trace.difference)
+        # A copy: the view would keep all regressors of the lead in memory.
+        self._differences.append(trace.difference.copy())
         self._san_differences.append(context.san)
         self._loudest[2:-2] += trace.magnitude
         return n_symbols
@@ -170,7 +171,7 @@ class _Leads:
             taps=Taps(
                 sources=sources[:n_kinds],
                 first=np.array([-kind.back for kind in kinds[:n_kinds]]),
-                count=np.array([kind.back + kind.ahead + 1 for kind in kinds[:n_kinds]]),
+                n_taps=np.array([kind.back + kind.ahead + 1 for kind in kinds[:n_kinds]]),
             ),
             fields=np.array([kind.field for kind in kinds[:n_kinds]]),
             san=san,
@@ -190,7 +191,7 @@ class _Leads:
     def _empty_model(self, context: LeadContext) -> LeadModel:
         return LeadModel(
             exponents=np.zeros((self.n_blocks, len(context.fields)), np.int64),
-            integers=np.zeros((self.n_blocks, int(context.taps.count.sum())), np.int64),
+            integers=np.zeros((self.n_blocks, int(context.taps.n_taps.sum())), np.int64),
             scale=np.zeros(N_FEATURES + 1, np.int64),
         )
 
@@ -210,7 +211,7 @@ class _Leads:
         trace.magnitude[1:] = np.abs(miss[1:])
         # Once more, now that it is known how loud the beats will be.
         rehearse(context, self._template(), trace)
-        start = float(trace.magnitude.mean())
+        start = float(trace.magnitude.sum()) / max(n, 1)
         model.scale[:N_FEATURES] = fit_scale(trace.magnitude, context, start)
         model.scale[N_FEATURES] = round(start * (1 << WEIGHT_BITS))
         context.expected[:] = 0.0
