@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sancodec.residual import predictive
+from sancodec.residual import blockwalk, predictive
+from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
 from sancodec.residual.predictive import decode_predictive, encode_predictive
 from sancodec.residual.template import beats_of
 from sancodec.san import coding
@@ -57,20 +58,25 @@ def payloads() -> list[bytes]:
         encode_predictive(samples[::-1].copy(), FS, np.zeros_like(san), [beats[0]] * 2, 2),
         encode_activations(activations, 2),
         encode_taps(kernels),
+        encode_blockwise(samples, FS, san, beats, 2),
     ]
 
 
 def use_everything() -> None:
     """Encode and decode, so that every function has been compiled for the types in use."""
     samples, san, beats, _ = workload()
-    first, _, coded, taps = payloads()
+    first, _, coded, taps, fast = payloads()
     np.testing.assert_array_equal(decode_predictive(first, 400, FS, san, beats, 2), samples)
+    np.testing.assert_array_equal(decode_blockwise(fast, 400, FS, san, beats, 2), samples)
     decode_activations(coded, 2, 2, 5)
     decode_taps(taps, (1, 1, 50))
 
 
 ROOTS = {
     "_code_lead": predictive,
+    "code_lead": blockwalk,
+    "take_model": blockwalk,
+    "rehearse": blockwalk,
     "_take_activations": coding,
     "_take_taps": coding,
 }
