@@ -1,7 +1,7 @@
 """Write the golden files: only when asked, and only when the format changed on purpose.
 
-``python tests/make_golden.py`` makes every file in ``tests/golden/`` anew, and ``samples.json``
-with the SHA-256 of their samples. What a released version wrote has to be decoded for ever: then
+``python tests/make_golden.py [NAME...]`` makes the files named, or all of ``tests/golden/``, anew,
+and ``samples.json`` with the SHA-256 of their samples. What a released version wrote has to be decoded for ever: then
 new files get new names, and old ones stay.
 """
 
@@ -101,6 +101,13 @@ def wide() -> bytes:
     return sancodec.encode(_recording("wide", signals, beats.shape[1]))
 
 
+def fast() -> bytes:
+    """The fast level, with fitted kernels; two chunks."""
+    record = replace(_simulated(70.0, 2), name="fast")
+    config = CodecConfig(kernels="fit", chunk_seconds=40, level="fast")
+    return sancodec.encode(record, config=config)
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "fitted": fitted,
     "model": model,
@@ -108,6 +115,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "noise": noise,
     "mixed": mixed,
     "wide": wide,
+    "fast": fast,
 }
 
 
@@ -118,12 +126,12 @@ def sample_hash(recording: Recording) -> str:
     return samples.digest().hex()
 
 
-def main() -> None:
-    """Write every golden file, and the hashes of their samples."""
+def main(names: list[str]) -> None:
+    """Write the golden files named, or all, and the hashes of their samples."""
     FOLDER.mkdir(exist_ok=True)
-    hashes = {}
-    for name, make in GOLDEN.items():
-        encoded = make()
+    hashes = json.loads((FOLDER / "samples.json").read_text()) if names else {}
+    for name in names or GOLDEN:
+        encoded = GOLDEN[name]()
         (FOLDER / f"{name}.san").write_bytes(encoded)
         hashes[name] = sample_hash(sancodec.decode(encoded))
         print(f"{name}.san: {len(encoded)} bytes")
@@ -131,4 +139,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
