@@ -1,8 +1,8 @@
 """Write the golden files: only when asked, and only when the format changed on purpose.
 
 ``python tests/make_golden.py [NAME...]`` makes the files named, or all of ``tests/golden/``, anew,
-and ``samples.json`` with the SHA-256 of their samples. What a released version wrote has to be decoded for ever: then
-new files get new names, and old ones stay.
+and ``samples.json`` with the SHA-256 of their samples. What a released version wrote has to be
+decoded for ever: then new files get new names, and old ones stay.
 """
 
 from __future__ import annotations
