@@ -115,7 +115,6 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "noise": noise,
     "mixed": mixed,
     "wide": wide,
-    "fast": fast,
 }
 
 
