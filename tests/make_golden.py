@@ -1,8 +1,8 @@
 """Write the golden files: only when asked, and only when the format changed on purpose.
 
-``python tests/make_golden.py`` makes every file in ``tests/golden/`` anew, and ``samples.json``
-with the SHA-256 of their samples. What a released version wrote has to be decoded for ever: then
-new files get new names, and old ones stay.
+``python tests/make_golden.py [NAME...]`` makes the files named, or all of ``tests/golden/``, anew,
+and ``samples.json`` with the SHA-256 of their samples. What a released version wrote has to be
+decoded for ever: then new files get new names, and old ones stay.
 """
 
 from __future__ import annotations
@@ -125,12 +125,12 @@ def sample_hash(recording: Recording) -> str:
     return samples.digest().hex()
 
 
-def main() -> None:
-    """Write every golden file, and the hashes of their samples."""
+def main(names: list[str]) -> None:
+    """Write the golden files named, or all, and the hashes of their samples."""
     FOLDER.mkdir(exist_ok=True)
-    hashes = {}
-    for name, make in GOLDEN.items():
-        encoded = make()
+    hashes = json.loads((FOLDER / "samples.json").read_text()) if names else {}
+    for name in names or GOLDEN:
+        encoded = GOLDEN[name]()
         (FOLDER / f"{name}.san").write_bytes(encoded)
         hashes[name] = sample_hash(sancodec.decode(encoded))
         print(f"{name}.san: {len(encoded)} bytes")
@@ -138,4 +138,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

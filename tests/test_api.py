@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import sancodec
 from sancodec import Channel, CodecConfig, Recording, api
 from sancodec.codec import SanFile
+from sancodec.config import LEVELS
 from sancodec.errors import CorruptError, ModelError, ProviderError, RecordError, VerifyError
 
 INT32 = np.iinfo(np.int32)
@@ -43,9 +44,10 @@ def test_integers_of_every_type_come_back(dtype: str) -> None:
 
 
 @given(arrays(np.int32, st.tuples(st.integers(1, 60), st.integers(1, 4))))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_array_comes_back(samples: NDArray[np.int32]) -> None:
-    check(samples)
+    for level in LEVELS:
+        check(samples, config=CodecConfig(level=level))
 
 
 @given(
@@ -56,14 +58,29 @@ def test_any_array_comes_back(samples: NDArray[np.int32]) -> None:
         fill=st.just(0),
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_array_of_extremes_comes_back(samples: NDArray[np.int32]) -> None:
-    check(samples)
+    for level in LEVELS:
+        check(samples, config=CodecConfig(level=level))
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_full_scale_signals_of_some_length_come_back(level: str) -> None:
+    generator = np.random.default_rng(6)
+    for period in (2, 3, 50, 700):
+        high = generator.random(4000 // period + 1).repeat(period)[:4000] < 0.5
+        samples = np.where(high, INT32.max, INT32.min)
+        check(
+            np.stack([samples, samples[::-1], samples // 3], axis=1),
+            config=CodecConfig(level=level),
+        )
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("n_samples", range(1, 14))
-def test_the_shortest_records_come_back(n_samples: int) -> None:
-    check(np.random.default_rng(n_samples).integers(-99, 99, (n_samples, 2)))
+def test_the_shortest_records_come_back(n_samples: int, level: str) -> None:
+    samples = np.random.default_rng(n_samples).integers(-99, 99, (n_samples, 2))
+    check(samples, config=CodecConfig(level=level))
 
 
 @pytest.mark.parametrize("n_channels", [1, 16, 40])
@@ -138,10 +155,11 @@ def test_a_model_that_is_not_there_is_refused() -> None:
         sancodec.encode(samples, fs=250.0, config=CodecConfig(model="nosuch"))
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("kernels", ["auto", "fit", "model"])
-def test_the_same_input_and_settings_give_the_same_bytes(kernels: str) -> None:
+def test_the_same_input_and_settings_give_the_same_bytes(kernels: str, level: str) -> None:
     record = _simulated(12.0, 2)
-    config = CodecConfig(kernels=kernels, chunk_seconds=7)
+    config = CodecConfig(kernels=kernels, chunk_seconds=7, level=level)
     encoded = sancodec.encode(record, config=config)
     assert sancodec.encode(record, config=config) == encoded
     assert sancodec.encode(record, config=config, verify=False) == encoded

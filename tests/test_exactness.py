@@ -65,9 +65,9 @@ def payloads() -> list[bytes]:
 def use_everything() -> None:
     """Encode and decode, so that every function has been compiled for the types in use."""
     samples, san, beats, _ = workload()
-    first, _, coded, taps, blocks = payloads()
+    first, _, coded, taps, fast = payloads()
     np.testing.assert_array_equal(decode_predictive(first, 400, FS, san, beats, 2), samples)
-    np.testing.assert_array_equal(decode_blockwise(blocks, 400, FS, san, beats, 2), samples)
+    np.testing.assert_array_equal(decode_blockwise(fast, 400, FS, san, beats, 2), samples)
     decode_activations(coded, 2, 2, 5)
     decode_taps(taps, (1, 1, 50))
 
@@ -76,6 +76,7 @@ ROOTS = {
     "_code_lead": predictive,
     "code_lead": blockwalk,
     "take_model": blockwalk,
+    "rehearse": blockwalk,
     "_take_activations": coding,
     "_take_taps": coding,
 }

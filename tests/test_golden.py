@@ -35,7 +35,9 @@ def test_golden_files_hold_what_they_stand_for() -> None:
     fitted, model = inspect_file(golden("fitted"))[0], inspect_file(golden("model"))[0]
     assert "fitted to the record" in fitted.model
     assert "model ecg" in model.model
+    fast, _ = inspect_file(golden("fast"))
     assert fitted.n_activations > 50
+    assert fast.n_activations > 50
     assert model.n_activations > 12
     for name in ("plain", "noise", "mixed", "wide"):
         report, _ = inspect_file(golden(name))

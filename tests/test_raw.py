@@ -25,7 +25,7 @@ def test_any_samples_come_back(data: st.DataObject) -> None:
     np.testing.assert_array_equal(decode_raw(payload, *shape), samples)
 
 
-@pytest.mark.parametrize("n_samples", [1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1])
+@pytest.mark.parametrize("n_samples", [1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, (1 << 17) + 5])
 @pytest.mark.parametrize("width", [0, 1, 11, 32])
 def test_long_leads_come_back_in_the_bits_they_need(n_samples: int, width: int) -> None:
     generator = np.random.default_rng(n_samples + width)
