@@ -28,6 +28,7 @@ from sancodec.formats.wfdb import WfdbRecord
 OURS = {
     "sancodec": CodecConfig(),
     "sancodec --level fast": CodecConfig(level="fast"),
+    "sancodec --level max": CodecConfig(level="max"),
     "sancodec without SAN": CodecConfig(model="none"),
 }
 REFERENCE = "flac -8"

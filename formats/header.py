@@ -13,6 +13,8 @@ from sancodec.recording import Channel
 FIDELITY_LOSSLESS = 0
 LEVEL_FAST = 0
 LEVEL_DEFAULT = 1
+LEVEL_MAX = 2
+LEVELS = {"fast": LEVEL_FAST, "default": LEVEL_DEFAULT, "max": LEVEL_MAX}
 
 MAX_FRAMES = 1 << 40
 MAX_CHANNELS = 256
@@ -26,7 +28,7 @@ MAX_KERNEL_BYTES = 1 << 24
 DIGEST_BYTES = 32
 
 _FIDELITIES = (FIDELITY_LOSSLESS,)
-_LEVELS = (LEVEL_FAST, LEVEL_DEFAULT)
+_LEVELS = tuple(LEVELS.values())
 _MAX_ADC_RES = 64
 _MAX_SIGNED = 1 << 62
 
@@ -49,7 +51,7 @@ class Header:
     fidelity : int
         FIDELITY_LOSSLESS.
     level : int
-        LEVEL_FAST or LEVEL_DEFAULT: what the encoder aimed at; each chunk says how it is coded.
+        One of LEVELS: what the encoder aimed at; each chunk says how it is coded.
     parameters : bytes
         Parameters of the codec, opaque here.
     model_digest : bytes
@@ -232,7 +234,7 @@ def _known(number: int, known: tuple[int, ...], field: str) -> int:
 
 
 def _listed(numbers: tuple[int, ...]) -> str:
-    return " and ".join(str(number) for number in numbers)
+    return ", ".join(str(number) for number in numbers)
 
 
 def _find_problem(header: Header) -> str:

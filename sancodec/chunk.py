@@ -17,6 +17,7 @@ from sancodec.formats.parameters import ORDER_FILE, ORDER_REVERSED
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel, Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
+from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import (
     FRACTION_BITS,
     decode_predictive,
@@ -32,7 +33,18 @@ from sancodec.san.synthesis import Activations, ExpandedBank, expand, synthesise
 MODE_RAW = 0
 MODE_PREDICTIVE = 1
 MODE_BLOCKWISE = 2
+MODE_MIXING = 3
 
+_ENCODERS = {
+    "fast": (MODE_BLOCKWISE, encode_blockwise),
+    "default": (MODE_PREDICTIVE, encode_predictive),
+    "max": (MODE_MIXING, encode_mixing),
+}
+_DECODERS = {
+    MODE_PREDICTIVE: decode_predictive,
+    MODE_BLOCKWISE: decode_blockwise,
+    MODE_MIXING: decode_mixing,
+}
 _UNIT_BITS = UNIT.bit_length() - 1
 
 
@@ -107,12 +119,12 @@ class SanPlan:
 class ChunkPlan:
     """How the chunks of one record are coded.
 
-    ``fast`` says whether an encoder takes the blockwise residual; each chunk says which it has.
+    ``level`` is one of config.LEVELS and steers an encoder only: each chunk says how it is coded.
     """
 
     groups: tuple[Group, ...]
     san: SanPlan | None = None
-    fast: bool = False
+    level: str = "default"
 
     def without_san(self) -> ChunkPlan:
         """Give the same plan with the SAN layer switched off."""
@@ -187,11 +199,11 @@ def encode_chunk(
 def _encode_residual(
     samples: NDArray[np.int32], group: Group, plan: ChunkPlan, layer: SanLayer | None
 ) -> tuple[int, bytes]:
-    encode = encode_blockwise if plan.fast else encode_predictive
+    mode, encode = _ENCODERS[plan.level]
     residual = encode(samples, group.fs, *regressors(samples.shape, group, plan.san, layer))
     if raw_size(samples) <= len(residual):
         return MODE_RAW, encode_raw(samples)
-    return MODE_BLOCKWISE if plan.fast else MODE_PREDICTIVE, residual
+    return mode, residual
 
 
 def regressors(
@@ -285,9 +297,9 @@ def _take_residual(
     residual = reader.counted("residual", reader.remaining)
     if mode == MODE_RAW:
         return decode_raw(residual, *shape)
-    decode = {MODE_PREDICTIVE: decode_predictive, MODE_BLOCKWISE: decode_blockwise}.get(mode)
+    decode = _DECODERS.get(mode)
     if decode is None:
-        raise CorruptError(f"residual mode {mode}, expected 0, 1 or 2")
+        raise CorruptError(f"residual mode {mode}, expected 0 to 3")
     return decode(residual, shape[1], group.fs, *regressors(shape, group, san, layer))
 
 

@@ -23,7 +23,7 @@ from sancodec.chunk import (
 from sancodec.config import CodecConfig
 from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
-from sancodec.formats.header import FIDELITY_LOSSLESS, LEVEL_DEFAULT, LEVEL_FAST
+from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
 from sancodec.formats.parameters import encode_parameters
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import encode_kernels, parameters_of, plan_of
@@ -207,7 +207,7 @@ def _header(source: RecordSource, plan: EncodingPlan, chunk_frames: int) -> Head
         n_frames=source.n_frames,
         chunk_frames=chunk_frames,
         fidelity=FIDELITY_LOSSLESS,
-        level=LEVEL_FAST if plan.chunks.fast else LEVEL_DEFAULT,
+        level=LEVELS[plan.chunks.level],
         parameters=encode_parameters(parameters_of(plan.chunks, plan.model_name)),
         model_digest=bytes.fromhex(plan.model_digest),
         kernels=embedded,

@@ -10,7 +10,7 @@ from typing import Any
 from sancodec.errors import ConfigError
 
 KERNEL_SOURCES = ("auto", "model", "fit")
-LEVELS = ("fast", "default")
+LEVELS = ("fast", "default", "max")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,8 @@ class CodecConfig:
         Where kernels come from: ``"model"``, ``"fit"`` (fitted to the record and stored in the
         file), or ``"auto"``: fitted where that pays, else from the model.
     level : str
-        ``"default"``, or ``"fast"``: a little larger, decoded several times as fast.
+        ``"default"``; ``"fast"``: about as small, decoded several times as fast; or ``"max"``:
+        smaller, at a tenth of the speed of default.
     chunk_seconds : float or None
         Length of an independently decodable chunk, in seconds; None for the default: a minute,
         and longer where that would be few samples.

@@ -7,12 +7,12 @@ from typing import BinaryIO
 
 from sancodec.errors import RecordError
 from sancodec.formats.container import ContainerReader, Span
-from sancodec.formats.header import LEVEL_DEFAULT, LEVEL_FAST
+from sancodec.formats.header import LEVELS
 from sancodec.formats.parameters import SanParameters, decode_parameters
 from sancodec.formats.restoration import describe
 from sancodec.report import Report
 
-_LEVEL_NAMES = {LEVEL_FAST: "fast", LEVEL_DEFAULT: "default"}
+_LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
 
 
 def inspect_file(source: Path | BinaryIO) -> tuple[Report, list[Span]]:

@@ -132,8 +132,7 @@ class _Planner:
         self._span = self._trial_span(groups[self._number])
         self._group, self._bits_without = self._choose_order(groups[self._number])
         chosen = (*groups[: self._number], self._group, *groups[self._number + 1 :])
-        fast = config.level == "fast"
-        self._nothing = EncodingPlan(chunks=ChunkPlan(groups=chosen, fast=fast))
+        self._nothing = EncodingPlan(chunks=ChunkPlan(groups=chosen, level=config.level))
 
     def choose(self) -> EncodingPlan:
         """Give the best plan; the one without a SAN layer where none pays."""

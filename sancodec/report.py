@@ -32,7 +32,7 @@ class Report:
     layers : dict of str to int
         Bytes by layer, summing to ``n_bytes``.
     level : str
-        "fast" or "default".
+        "fast", "default" or "max".
     model : str
         Where the kernels come from, in words.
     n_kernels, n_activations : int

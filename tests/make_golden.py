@@ -107,7 +107,14 @@ def fast() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", level="fast"))
 
 
+def maximal() -> bytes:
+    """The max level, with kernels fitted to the record."""
+    record = replace(_simulated(70.0, 2), name="maximal")
+    return sancodec.encode(record, config=CodecConfig(kernels="fit", level="max"))
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
+    "maximal": maximal,
     "fast": fast,
     "fitted": fitted,
     "model": model,
