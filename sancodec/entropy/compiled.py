@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from numba import njit
 
@@ -30,7 +30,7 @@ def inlined(function: Function) -> Function:
     return _compile(function, "always")
 
 
-def _compile(function: Function, inline: str) -> Function:
+def _compile(function: Function, inline: Literal["never", "always"]) -> Function:
     # The name of the file of machine code follows from this name.
     function.__qualname__ = f"{function.__qualname__}-{core_digest()[:16]}"
     try:

@@ -142,7 +142,7 @@ def encode_decisions(decisions: NDArray[np.uint32]) -> NDArray[np.uint32]:
     at = words.size
     state = LOWER_BOUND
     for i in range(decisions.size - 1, -1, -1):
-        one = np.int64(decisions[i] >> 1)
+        one = int(np.int64(decisions[i] >> 1))
         start, freq = (0, one) if decisions[i] & 1 else (one, _ONE - one)
         if state >> (63 - PROBABILITY_BITS) >= freq:
             at -= 1

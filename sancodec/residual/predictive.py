@@ -68,6 +68,7 @@ FRACTION_BITS = 4
 """The SAN reconstruction comes in units of 2**-FRACTION_BITS ADC units."""
 
 _FIRST_SCALE = 1024.0
+_SHOCK = 0.01
 _LOWEST, _HIGHEST = -(1 << 31), (1 << 31) - 1
 
 
@@ -128,7 +129,9 @@ def _code_block(  # noqa: PLR0917
         observe_magnitude(loudness, k, trace.magnitude[t])
         gain *= error - correction
         predictor.rows[k, predictor.coefficients.size] = difference
-        predictor.weights[k] = 1.0 / (scale * scale)
+        # What came far louder than expected would otherwise weigh on the fit for ever.
+        shock = trace.magnitude[t] * trace.magnitude[t]
+        predictor.weights[k] = 1.0 / (scale * scale + _SHOCK * shock)
     return gain, n_symbols
 
 

@@ -45,7 +45,8 @@ def fit_amplitudes(
         step = np.divide(products, energy[i], out=np.zeros(n_leads), where=energy[i] > 0.0)
         amplitudes[i] += step
         # A tap that is clipped to the ends of the span is 0, so adding it twice adds nothing.
-        np.subtract.at(left, (slice(None), index[i]), step[:, None] * kernels[i])
+        for own in range(n_leads):
+            np.subtract.at(left[own], index[i], step[own] * kernels[i, own])
     return amplitudes
 
 
