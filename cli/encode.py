@@ -43,7 +43,8 @@ from sancodec.files import encode_file
     type=click.Choice(["fast", "default", "max"]),
     default="default",
     show_default=True,
-    help="fast decodes several times as fast as default; max (provisional: not for keeping) is smaller, at a tenth of its speed.",
+    help="fast decodes several times as fast as default; max is smaller at a tenth of its speed, "
+    "and provisional: not for keeping.",
 )
 @click.option(
     "--chunk",
