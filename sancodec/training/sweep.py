@@ -1,0 +1,227 @@
+"""Training of SANs of many kernel sizes at once, each as if it were alone (section IV)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sancodec.errors import ConfigError
+from sancodec.training.applied import Floats, checked_signals
+from sancodec.training.checkpoint import read_checkpoint, write_checkpoint
+from sancodec.training.convolution import exact_convolutions
+from sancodec.training.sizegroup import SizeGroup
+from sancodec.training.sweepconfig import DeviceName, SweepConfig, SweepResult
+
+__all__ = ["SweepConfig", "SweepResult", "sweep"]
+
+_START_SCALE = 0.1
+# Kinds of chance that follow from one seed.
+_START, _ORDER = 0, 1
+# Bounds the maps of the validation part that are in memory at one time: 16 MiB each.
+_SAMPLES_AT_ONCE = 1 << 22
+_FIGURES = ("training_loss", "flithos", "flithos_std", "inverse_cr", "normalized_loss")
+
+
+def sweep(
+    training: Floats,
+    validation: Floats,
+    config: SweepConfig,
+    *,
+    checkpoint: Path | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+) -> SweepResult:
+    """Train a SAN of each kernel size; on one machine the same seed gives the same kernels.
+
+    Parameters
+    ----------
+    training, validation : (n, n_samples) or (n, n_rows, n_columns) float
+        Finite; taken as float32.
+    checkpoint : Path, optional
+        Written after each epoch. Where it is there already, training goes on from it.
+    on_step : callable, optional
+        Called with the number of batches done and in all.
+
+    Raises
+    ------
+    ConfigError
+        The signals do not fit, there is no CUDA, or the checkpoint is of another training.
+    ModelError
+        The checkpoint cannot be read.
+    OutputError
+        The checkpoint cannot be written.
+    """
+    device = _device(config.device)
+    signals = [
+        checked_signals("training", training).to(device),
+        checked_signals("validation", validation).to(device),
+    ]
+    if signals[0].shape[1:] != signals[1].shape[1:]:
+        raise ConfigError(
+            f"validation: {tuple(signals[1].shape)}, the training part is {tuple(signals[0].shape)}"
+        )
+    with exact_convolutions():
+        run = _Run(*signals, config=config, on_step=on_step)
+        label = _label(signals, config)
+        if checkpoint is not None and checkpoint.exists():
+            run.restore(read_checkpoint(checkpoint, label))
+        while run.n_done < config.n_epochs and run.groups:
+            run.train_epoch()
+            run.judge_epoch()
+            if checkpoint is not None:
+                write_checkpoint(checkpoint, label, run.state())
+        return run.result()
+
+
+class _Run:
+    """What lasts from epoch to epoch: the groups of networks, the figures, what is kept."""
+
+    def __init__(
+        self,
+        training: Tensor,
+        validation: Tensor,
+        *,
+        config: SweepConfig,
+        on_step: Callable[[int, int], None] | None,
+    ) -> None:
+        self.training, self.validation, self.config = training, validation, config
+        n_sizes = len(config.kernel_sizes)
+        self.n_done = 0
+        self.figures = {name: np.full((config.n_epochs, n_sizes), np.nan) for name in _FIGURES}
+        self.kernels = [_start(size, training.ndim - 1, config) for size in config.kernel_sizes]
+        self.kept_epoch = np.zeros(n_sizes, np.int64)
+        self.groups = [
+            SizeGroup(
+                config.san,
+                columns,
+                [self.kernels[column] for column in columns],
+                config.learning_rate,
+                training.device,
+            )
+            for columns in _columns(n_sizes, training.ndim - 1)
+        ]
+        self._on_step = on_step
+
+    def train_epoch(self) -> None:
+        """Take every window once, in an order that only the seed and the epoch decide."""
+        rng = np.random.default_rng([self.config.seed, _ORDER, self.n_done])
+        order = torch.from_numpy(rng.permutation(len(self.training))).to(self.training.device)
+        sums = [torch.zeros(len(group.columns), device=order.device) for group in self.groups]
+        batches = torch.split(order, self.config.batch_size)
+        for i, chosen in enumerate(batches, start=1):
+            batch = self.training[chosen]
+            for j, group in enumerate(self.groups):
+                sums[j] += group.step(batch, self.config.loss) * len(batch)
+            if self._on_step:
+                n_before = len(batches) * self.n_done
+                self._on_step(n_before + i, len(batches) * self.config.n_epochs)
+        for total, group in zip(sums, self.groups, strict=True):
+            self._note("training_loss", group, total / len(self.training))
+
+    def judge_epoch(self) -> None:
+        """Judge each network on the validation part, keep the best, let go of who has stopped."""
+        going_on = []
+        for group in self.groups:
+            n_maps = len(group.columns) * self.config.n_kernels
+            n_at_once = max(1, _SAMPLES_AT_ONCE // (n_maps * self.validation[0].numel()))
+            figures = [group.judge(batch) for batch in torch.split(self.validation, n_at_once)]
+            for name in ("flithos", "inverse_cr", "normalized_loss"):
+                values = torch.cat([getattr(part, name) for part in figures])
+                self._note(name, group, values.mean(0))
+                if name == "flithos":
+                    self._note("flithos_std", group, values.std(0, correction=0))
+            self._keep(group)
+            stay = [column for column in group.columns if not self._has_stopped(column)]
+            if stay:
+                going_on.append(group if stay == group.columns else group.only(stay))
+        self.groups = going_on
+        self.n_done += 1
+
+    def state(self) -> dict[str, Any]:
+        """Give all that training goes on from, as tensors and numbers."""
+        return {
+            "n_done": self.n_done,
+            "figures": {name: torch.from_numpy(found) for name, found in self.figures.items()},
+            "kernels": [torch.from_numpy(kernels) for kernels in self.kernels],
+            "kept_epoch": torch.from_numpy(self.kept_epoch),
+            "groups": [group.state() for group in self.groups],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state of the same training."""
+        self.n_done = state["n_done"]
+        self.figures = {name: found.numpy() for name, found in state["figures"].items()}
+        self.kernels = [kernels.numpy() for kernels in state["kernels"]]
+        self.kept_epoch = state["kept_epoch"].numpy()
+        rate, device = self.config.learning_rate, self.training.device
+        self.groups = [
+            SizeGroup.restored(self.config.san, group, rate, device) for group in state["groups"]
+        ]
+
+    def result(self) -> SweepResult:
+        """Give what has been found."""
+        return SweepResult(
+            kernel_sizes=self.config.kernel_sizes,
+            kernels=self.kernels,
+            kept_epoch=self.kept_epoch,
+            **self.figures,
+        )
+
+    def _note(self, name: str, group: SizeGroup, values: Tensor) -> None:
+        self.figures[name][self.n_done, group.columns] = values.cpu().numpy()
+
+    def _keep(self, group: SizeGroup) -> None:
+        """Keep a copy of the kernels of each column whose epoch is the one to keep so far."""
+        for column, kernels in zip(group.columns, group.kernels(), strict=True):
+            if self.config.keep == "last" or self._best_epoch(column) == self.n_done:
+                self.kernels[column] = kernels
+                self.kept_epoch[column] = self.n_done
+
+    def _has_stopped(self, column: int) -> bool:
+        patience = self.config.patience
+        return patience is not None and self.n_done - self._best_epoch(column) >= patience
+
+    def _best_epoch(self, column: int) -> int:
+        """Give the first epoch of the lowest mean flithos so far."""
+        return int(self.figures["flithos"][: self.n_done + 1, column].argmin())
+
+
+def _columns(n_sizes: int, n_dimensions: int) -> list[list[int]]:
+    """Say which sizes are trained in one batch.
+
+    Images are convolved directly, which costs m * m a pixel: in the frame of the largest size
+    the small ones would cost as much as it does.
+    """
+    return [list(range(n_sizes))] if n_dimensions == 1 else [[i] for i in range(n_sizes)]
+
+
+def _start(size: int, n_dimensions: int, config: SweepConfig) -> NDArray[np.float32]:
+    """Give the first kernels of a size, which only the seed and the size decide."""
+    shape = (config.n_kernels, *[size] * n_dimensions)
+    if config.start == "constant":
+        return np.full(shape, _START_SCALE, np.float32)
+    rng = np.random.default_rng([config.seed, _START, size])
+    return rng.normal(0, _START_SCALE, shape).astype(np.float32)
+
+
+def _label(signals: list[Tensor], config: SweepConfig) -> str:
+    """Give what tells one training from another: its settings and its signals."""
+    digest = hashlib.sha256()
+    for part in signals:
+        digest.update(repr(tuple(part.shape)).encode() + part.cpu().numpy().tobytes())
+    return json.dumps({**asdict(config), "signals": digest.hexdigest()}, sort_keys=True)
+
+
+def _device(name: DeviceName) -> torch.device:
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise ConfigError("device: no CUDA here; use 'cpu', or 'auto'")
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
