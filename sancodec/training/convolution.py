@@ -16,6 +16,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.grad import conv1d_weight, conv2d_weight
 
+from sancodec.training import fourier
+
 # From this many taps on the Fourier transform is faster for signals.
 _FOURIER_TAPS = 8
 
@@ -47,7 +49,11 @@ def correlate(signals: Tensor, kernels: Tensor) -> Tensor:
     (B, S, q, n_samples) or (B, S, q, n_rows, n_columns) float32
     """
     padded = functional.pad(signals[:, None], _margins(kernels, turned=False))
-    similarity = _convolve(padded, kernels.flatten(0, 1)[:, None])
+    weight = kernels.flatten(0, 1)[:, None]
+    if _is_long(kernels) and not signals.requires_grad:
+        similarity = fourier.correlate(padded, weight)
+    else:
+        similarity = _convolve(padded, weight)
     return similarity.view(len(signals), *kernels.shape[:2], *signals.shape[1:])
 
 
@@ -65,40 +71,12 @@ def synthesise(activation: Tensor, kernels: Tensor, *, turned: bool) -> Tensor:
     -------
     (B, S, n_samples) or (B, S, n_rows, n_columns) float32
     """
-    n_axes = kernels.ndim - 2
     if turned:
         kernels = kernels.flip(tuple(range(2, kernels.ndim)))
-    if n_axes == 1 and kernels.shape[-1] >= _FOURIER_TAPS:
-        padded = functional.pad(activation, _margins(kernels, turned=turned))
-        by_fourier: Tensor = _SumByFourier.apply(padded, kernels)
-        return by_fourier
-    directly: Tensor = _SumDirectly.apply(activation, kernels, turned)
+    if _is_long(kernels):
+        return fourier.summed(activation, kernels, _margins(kernels, turned=turned)[0])
+    directly: Tensor = _SumDirectly.apply(activation, kernels, turned)  # type: ignore[no-untyped-call]
     return directly
-
-
-class _SumByFourier(torch.autograd.Function):
-    """The sum over q of each padded map correlated with its kernel, where both overlap.
-
-    Its gradients are those of torch, which would transform complex numbers for them.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, padded: Tensor, kernels: Tensor) -> Tensor:
-        ctx.n_padded, ctx.n_taps = padded.shape[-1], kernels.shape[-1]
-        ctx.n_fft = _smooth(ctx.n_padded)
-        spectra = torch.fft.rfft(padded, ctx.n_fft), torch.fft.rfft(kernels, ctx.n_fft)
-        ctx.save_for_backward(*spectra)
-        summed: Tensor = torch.fft.irfft((spectra[0] * spectra[1].conj()).sum(2), ctx.n_fft)
-        return summed[..., : ctx.n_padded - ctx.n_taps + 1].contiguous()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        maps, kernels = ctx.saved_tensors
-        spectrum = torch.fft.rfft(gradient, ctx.n_fft)[:, :, None]
-        of_maps = torch.fft.irfft(spectrum * kernels, ctx.n_fft)[..., : ctx.n_padded]
-        of_kernels = torch.fft.irfft((spectrum.conj() * maps).sum(0), ctx.n_fft)
-        return of_maps, of_kernels[..., : ctx.n_taps]
 
 
 class _SumDirectly(torch.autograd.Function):
@@ -124,24 +102,13 @@ class _SumDirectly(torch.autograd.Function):
         flipped = kernels.flip(axes).flatten(0, 1)[:, None]
         maps = activation.flatten(1, 2)
         of_maps = _convolve(padded, flipped, n_groups=len(kernels)).view(activation.shape)
-        weight_gradient = conv1d_weight if len(axes) == 1 else conv2d_weight
+        weight_gradient: Any = conv1d_weight if len(axes) == 1 else conv2d_weight
         of_kernels = weight_gradient(padded, flipped.shape, maps, groups=len(kernels))
         return of_maps, of_kernels.view(kernels.shape).flip(axes), None
 
 
-def _smooth(least: int) -> int:
-    """Give the smallest even product of 2, 3 and 5 that is not below ``least``."""
-    size = least + least % 2
-    while _without_small_factors(size) > 1:
-        size += 2
-    return size
-
-
-def _without_small_factors(size: int) -> int:
-    for factor in (2, 3, 5):
-        while size % factor == 0:
-            size //= factor
-    return size
+def _is_long(kernels: Tensor) -> bool:
+    return kernels.ndim == 3 and kernels.shape[-1] >= _FOURIER_TAPS
 
 
 def _convolve(padded: Tensor, weight: Tensor, n_groups: int = 1) -> Tensor:
