@@ -113,7 +113,7 @@ class SparselyActivatedNetworks(nn.Module):
     def __init__(self, config: SanConfig, networks: Sequence[Kernels]) -> None:
         super().__init__()
         self.config = config
-        sizes = _sizes(networks)
+        sizes = checked_sizes(networks)
         self.padded = nn.Parameter(pad_kernels(networks, sizes))
         ones = [[np.ones_like(kernel) for kernel in kernels] for kernels in networks]
         self.inside: Tensor
@@ -223,8 +223,14 @@ def _place(size: int, largest: int, n_dimensions: int) -> tuple[slice, ...]:
     return (slice(first, first + size),) * n_dimensions
 
 
-def _sizes(networks: Sequence[Kernels]) -> Tensor:
-    """Give the (S, q) sizes of the kernels, having checked their shapes."""
+def checked_sizes(networks: Sequence[Kernels]) -> Tensor:
+    """Give the (S, q) sizes of the kernels of S networks.
+
+    Raises
+    ------
+    ConfigError
+        The networks have different numbers of kernels, or kernels not all (m,) or (m, m).
+    """
     shapes = [[np.shape(kernel) for kernel in kernels] for kernels in networks]
     kinds = {len(shape) for of_network in shapes for shape in of_network}
     numbers = {len(of_network) for of_network in shapes}
