@@ -125,6 +125,18 @@ def test_the_best_epoch_is_a_copy_that_later_ones_do_not_change() -> None:
         assert not np.array_equal(best.kernels[i], last.kernels[i])
 
 
+def test_an_epoch_that_diverged_is_never_the_best() -> None:
+    # The first step overflows; so does every figure from there on.
+    settings = config(activation="identity", learning_rate=1e30, batch_size=6)
+    result = sweep(TRAINING, VALIDATION, settings)
+    assert not np.isfinite(result.flithos).any()
+    np.testing.assert_array_equal(result.kept_epoch, [0, 0, 0])
+    rates = SweepConfig(**{**vars(config(n_epochs=8)), "learning_rate": 20.0})
+    found = sweep(TRAINING, VALIDATION, rates)
+    for i, row in enumerate(found.kept_epoch):
+        assert found.flithos[row, i] == np.nanmin(found.flithos[:, i])
+
+
 def test_the_seed_decides_the_kernels() -> None:
     one = sweep(TRAINING, VALIDATION, config(seed=3))
     assert_same(one, sweep(TRAINING, VALIDATION, config(seed=3)))

@@ -50,6 +50,16 @@ def test_sequential_numpy_torch_and_compiled_keep_the_same(
     assert result.dtype == similarity.dtype
 
 
+@pytest.mark.parametrize("name", sorted(PARAMETRIC))
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16])
+def test_every_real_type_keeps_the_same(name: str, kind: torch.dtype) -> None:
+    values = torch.from_numpy(ecg_like(300, 8)).to(kind)
+    result = getattr(in_torch, name)(values, 7)
+    assert result.dtype == kind
+    expected = PARAMETRIC[name](values.double().numpy(), 7)
+    np.testing.assert_array_equal(result.double().numpy(), expected)
+
+
 @pytest.mark.parametrize("name", ["topk_absolutes", "extrema"])
 @pytest.mark.parametrize("parameter", [0, 599, 600, 10_000, 2**40])
 def test_parameters_at_the_ends_of_their_range(name: str, parameter: int) -> None:

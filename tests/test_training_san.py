@@ -136,6 +136,16 @@ def test_fourier_and_direct_synthesis_agree(monkeypatch: pytest.MonkeyPatch) -> 
         np.testing.assert_allclose(by_fourier.reconstruction, direct.reconstruction, atol=1e-5)
 
 
+@pytest.mark.parametrize("n_samples", range(1, 40))
+def test_nothing_comes_round_in_the_fourier_transform(n_samples: int) -> None:
+    signals = np.random.default_rng(2).normal(0, 1, (1, n_samples)).astype(np.float32)
+    kernel = kernels_of((12,), 1)[0]
+    found = apply_san(signals, [kernel], SanConfig(activation="identity"), with_maps=True)
+    assert found.activation is not None
+    expected = correlated(found.activation[0, 0], kernel)
+    np.testing.assert_allclose(found.reconstruction[0], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("n_dimensions", [1, 2])
 def test_networks_side_by_side_give_what_each_gives_alone(n_dimensions: int) -> None:
     signals = torch.from_numpy(signals_of(n_dimensions))

@@ -55,7 +55,7 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, maps: Tensor, kernels: Tensor, before: int) -> Tensor:
         ctx.n_samples, ctx.n_taps, ctx.before = maps.shape[-1], kernels.shape[-1], before
-        ctx.n_fft = _smooth(ctx.n_samples + ctx.n_taps - 1)
+        ctx.n_fft = _fast(ctx.n_samples + ctx.n_taps - 1)
         of_maps = torch.fft.rfft(maps, ctx.n_fft)
         of_kernels = torch.fft.rfft(_around(kernels, before, ctx.n_fft)).conj().resolve_conj()
         ctx.save_for_backward(of_maps, of_kernels)
@@ -84,24 +84,18 @@ class _Correlation(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
         (signals,) = ctx.saved_tensors
-        n_fft = _smooth(signals.shape[-1])
+        n_fft = _fast(signals.shape[-1])
         spectrum = torch.fft.rfft(gradient, n_fft).conj() * torch.fft.rfft(signals, n_fft)
         return None, torch.fft.irfft(spectrum.sum(0)[:, None], n_fft)[..., : ctx.n_taps]
 
 
-def _smooth(least: int) -> int:
-    """Give the smallest even product of 2, 3 and 5 that is not below ``least``."""
-    size = least + least % 2
-    while _without_small_factors(size) > 1:
-        size += 2
-    return size
+def _fast(least: int) -> int:
+    """Give a length of at least ``least`` that is transformed fast.
 
-
-def _without_small_factors(size: int) -> int:
-    for factor in (2, 3, 5):
-        while size % factor == 0:
-            size //= factor
-    return size
+    That is a power of 2 times 9, 10, 12 or 16: fewer samples of more odd factors take longer.
+    """
+    power = max(16, 1 << (least - 1).bit_length()) // 16
+    return next(power * factor for factor in (9, 10, 12, 16) if power * factor >= least)
 
 
 def _around(kernels: Tensor, before: int, n_fft: int) -> Tensor:

@@ -203,8 +203,9 @@ class _Run:
         return patience is not None and self.n_done - self._best_epoch(column) >= patience
 
     def _best_epoch(self, column: int) -> int:
-        """Give the first epoch of the lowest mean flithos so far."""
-        return int(self.figures["flithos"][: self.n_done + 1, column].argmin())
+        """Give the first epoch of the lowest mean flithos so far; one that diverged has none."""
+        flithos = self.figures["flithos"][: self.n_done + 1, column]
+        return int(np.where(np.isnan(flithos), np.inf, flithos).argmin())
 
 
 class _Progress:
