@@ -14,7 +14,7 @@ import sancodec
 LAYERS = (
     ("errors",),
     ("recording",),
-    ("config", "metrics", "placement", "parallel"),
+    ("config", "metrics", "placement", "parallel", "signal_types"),
     ("report",),
     ("entropy",),
     ("runtime",),
