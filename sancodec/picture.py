@@ -64,16 +64,16 @@ def picture_of(file: SanFile, seconds: float) -> LayerPicture:
     CorruptError
         The first chunk is damaged.
     """
-    recording, layer = file.chunk(0)
-    plan = file.plan.san
-    if plan is None or layer is None:
+    recording, layers = file.chunk(0)
+    if not layers:
         raise ConfigError(f"{file.name}: has no SAN layer to draw; encode it with a model")
+    plan = layers[0].plan
     group = file.plan.groups[plan.group]
     number = group.channels[plan.leads[0]]
     channel = file.header.channels[number]
     preview = next(file.spans(0, recording.n_frames, layer="san"))
     stop = min(recording.signals[number].size, round(seconds * group.fs))
-    activations = layer.activations
+    activations = layers[0].activations
     shown = activations.position < stop * N_PHASES
     return LayerPicture(
         title=f"{recording.name}, {channel.name}",

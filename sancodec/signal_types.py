@@ -32,6 +32,7 @@ _PACES = {
     "uterine-activity": 60.0,
     "gsr": 8.0,
 }
+PACED = frozenset(_PACES)
 _PACELESS = ("acceleration", "marker", TREND, UNKNOWN)
 TYPES = (*_PACES, *_PACELESS)
 
@@ -53,11 +54,10 @@ _RULES = (
     ("marker", r"\b(markers?|events?|annotations?|trigger|status|sync)\b"),
     ("fetal-heart-rate", r"\bfhr\d?\b|\bf(o?etal) heart rate\b"),
     ("uterine-activity", r"^uc\d?$|\btoco\b|\buter\w*|\behg\b"),
-    ("ecg", r"\b(f|m)?ecg\w*|\bekg\w*|\belectrocardio\w*|^(lead |mod )?(" + _LEAD + ")$"),
-    ("ecg", r"^direct \d$"),
-    ("eog", r"\beog\w*|^(loc|roc|e[12]( m[12]| a[12])?)$"),
+    ("ecg", r"\b(f|m)?ecg\w*|\bekg\w*|\belectrocardio\w*|^direct \d$"),
+    ("eog", r"\beog\w*"),
     ("emg", r"\bs?emg\w*|\bsubmental\b|^(chin|leg|lat|rat)\d?( (chin|leg|lat|rat)\d?)?$"),
-    ("eeg", r"\beeg\w*|^" + _ELECTRODE + "( " + _ELECTRODE + r"| ref| le| avg?)?$"),
+    ("eeg", r"\beeg\w*"),
     ("capnogram", r"\b(et)?co2\b|\bcapno\w*"),
     (TREND, r"^(" + _TREND_WORDS + r")( [lr])?$|^temp\b"),
     ("respiration", r"\bresp\w*|\bair ?flow\b|^new air$|\bflow\b|\bnasal\b|\bbreath\w*"),
@@ -70,9 +70,15 @@ _RULES = (
     ("phonocardiogram", r"\bpcg\w*|\bphonocard\w*|\bheart sounds?\b"),
     ("acceleration", r"\bacc\w*|^a[xyz]$"),
 )
+# Names of one or two letters: only of a voltage, or where the units say nothing, are they these.
+_SHORT_RULES = (
+    ("ecg", r"(lead |mod )?(" + _LEAD + ")"),
+    ("eog", r"loc|roc|e[12]( m[12]| a[12])?"),
+    ("eeg", _ELECTRODE + "( " + _ELECTRODE + r"| ref| le| avg?)?"),
+)
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _RULES)
-_VOLTS = re.compile(r"(n|u|µ|μ|m)?v|")
-_IN_VOLTS = {"ecg", "eeg", "eog", "emg"}
+_SHORT = tuple((kind, re.compile(pattern)) for kind, pattern in _SHORT_RULES)
+_VOLTS = re.compile(r"(n|u|µ|μ|m)?v|nu|adu|")
 _UNIT_RULES = (
     (TREND, re.compile(_RATE_UNITS + r"|c|degc|deg c|celsius")),
     ("pressure", re.compile(r"mm ?hg|cm ?h2o|[hk]?pa")),
@@ -129,8 +135,7 @@ def _plain(text: str) -> str:
 
 
 def _of_name(name: str, units: str) -> str:
-    for kind, rule in _COMPILED:
-        # P1 in mmHg is a pressure, and no electrode; X in g is no lead.
-        if rule.search(name) and (kind not in _IN_VOLTS or _VOLTS.fullmatch(units)):
-            return kind
-    return UNKNOWN
+    # P1 in mmHg is a pressure, and no electrode.
+    short = _SHORT if _VOLTS.fullmatch(units) else ()
+    found = (kind for kind, rule in short if rule.fullmatch(name))
+    return next(found, next((kind for kind, rule in _COMPILED if rule.search(name)), UNKNOWN))

@@ -82,6 +82,8 @@ def test_names_tell_the_kind(name: str, expected: str) -> None:
         ("C3", "µV", "eeg"),
         ("II", "", "ecg"),
         ("II", "mv", "ecg"),
+        ("II", "NU", "ecg"),
+        ("EMG", "NU", "emg"),
         ("what", "mmHg", "pressure"),
     ],
 )
