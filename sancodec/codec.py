@@ -88,10 +88,13 @@ def _spread(signal: NDArray[np.int64]) -> int:
     Windows of 1,000 samples, as in the paper (section IV): over a longer one the wander of the
     baseline would count for more than the beats.
     """
+    whole = signal.size - signal.size % LOSS_WINDOW
+    windows = [signal[:whole].reshape(-1, LOSS_WINDOW), signal[None, whole:]]
     total = 0
-    for start in range(0, signal.size, LOSS_WINDOW):
-        window = signal[start : start + LOSS_WINDOW]
-        total += int(np.abs(window - int(np.floor(window.mean() + 0.5))).sum())
+    for window in windows:
+        if window.size:
+            mean = np.floor(window.mean(axis=1, keepdims=True) + 0.5).astype(np.int64)
+            total += int(np.abs(window - mean).sum())
     return total
 
 

@@ -191,7 +191,7 @@ class _Search:
         for offset in lags:
             moved = self._window.cut_at(self._white, self._candidates + offset)
             flat = moved.transpose(1, 0, 2).reshape(len(self._candidates), -1)
-            best = np.maximum(best, flat @ unit.T)
+            best = np.maximum(best, np.einsum("ct,kt->ck", flat, unit))
         gain = np.maximum(best**2 - (self._explained**2)[:, None], 0.0)
         # A candidate explains itself wholly, which says nothing of the others.
         gain[chosen, np.arange(len(chosen))] = 0.0
