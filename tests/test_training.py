@@ -19,11 +19,11 @@ from sancodec.san import activations  # noqa: E402
 from sancodec.training.network import (  # noqa: E402
     Shape,
     SparselyActivatedNetwork,
-    compete,
     joint_strength,
     taper,
     tapered,
 )
+from sancodec.training.territory import compete  # noqa: E402
 from sancodec.training.trainer import TrainConfig, evaluate, train  # noqa: E402
 from sancodec.training.windows import (  # noqa: E402
     RecordWindows,
@@ -148,7 +148,7 @@ def test_the_kernels_kept_are_those_of_the_epoch_with_the_lowest_flithos() -> No
 
 
 def test_the_best_epoch_is_kept_when_later_ones_are_worse(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sancodec.training import trainer
+    from sancodec.training import runs
 
     seen: list[Tensor] = []
 
@@ -156,7 +156,7 @@ def test_the_best_epoch_is_kept_when_later_ones_are_worse(monkeypatch: pytest.Mo
         seen.append(network.kernels().detach().clone())
         return 0.1, 0.1, float(len(seen))
 
-    monkeypatch.setattr(trainer, "evaluate", worse_every_time)
+    monkeypatch.setattr(runs, "evaluate", worse_every_time)
     result = train(records(), CONFIG)
     first_epoch = CONFIG.n_starts
     assert result.best.epoch == 1

@@ -126,6 +126,11 @@ class SparselyActivatedNetwork(nn.Module):
         n_frozen = len(self._frozen) // len(self.shape.scales)
         return (n_frozen + self.shape.n_kernels) * self.shape.n_taps
 
+    @property
+    def n_rows(self) -> int:
+        """Rows of the bank: those that are frozen, and each kernel at each scale."""
+        return len(self._frozen) + self.shape.n_kernels * len(self.shape.scales)
+
     def kernels(self) -> Tensor:
         """Give the kernels, (n_kernels, n_taps), tapered, without mean, of norm 1."""
         return tapered(self.free, self._taper)
@@ -152,7 +157,7 @@ class SparselyActivatedNetwork(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Give window, position and row of each activation, from (n_windows, n_rows, n_samples)."""
         distance = practice.distance if practice else self.shape.distance
-        n_windows, n_rows, n_samples = strength.shape
+        n_rows, n_samples = strength.shape[1:]
         n_rivals = n_rows if self.shape.compete else len(self.shape.scales)
         kept, rival = compete(strength.reshape(-1, n_rivals, n_samples), distance)
         territory, position = kept.nonzero(as_tuple=True)

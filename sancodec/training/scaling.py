@@ -40,7 +40,8 @@ def stretched(kernels: Tensor, centre: int, scales: tuple[float, ...]) -> Tensor
     n_row_taps, row_centre = reach(n_taps, centre, scales)
     place = torch.arange(n_row_taps, device=kernels.device) - row_centre
     rows = [_sampled(kernels, centre + place / scale) for scale in scales]
-    return functional.normalize(torch.stack(rows, 1).reshape(-1, n_row_taps), dim=-1)
+    stacked = torch.stack(rows, 1).reshape(len(kernels) * len(scales), n_row_taps)
+    return functional.normalize(stacked, dim=-1)
 
 
 def _sampled(kernels: Tensor, position: Tensor) -> Tensor:
