@@ -13,21 +13,24 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 
 
-class TimeScales(click.ParamType):
-    """Numbers between commas, as a tuple of float."""
+def parse_scales(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[float, ...] | None:
+    """Read numbers between commas, as 0.8,1,1.25; None stays None.
 
-    name = "scales"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Read "0.8,1,1.25"."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(scale) for scale in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is no list of numbers as 0.8,1,1.25", param, ctx)
+    Raises
+    ------
+    click.BadParameter
+        One of them is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(scale) for scale in text.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no list of numbers as 0.8,1,1.25", context, parameter
+        ) from None
 
 
 _KERNELS = (
@@ -72,7 +75,7 @@ _KERNELS = (
     ),
     click.option(
         "--time-scales",
-        type=TimeScales(),
+        callback=parse_scales,
         metavar="LIST",
         help="Scales in time of each kernel, as 0.8,1,1.25; each is a row of the model.  "
         "[default: 1, or those of --extend]",

@@ -50,7 +50,7 @@ class Batches:
         order: Order = []
         for number, windows in enumerate(self.training):
             shuffled = torch.randperm(len(windows), generator=generator, device="cpu")
-            order += [(number, part) for part in shuffled.split(self._batch_size)]
+            order += [(number, part) for part in torch.split(shuffled, self._batch_size)]
         shuffled = torch.randperm(len(order), generator=generator, device="cpu")
         return [order[i] for i in shuffled.tolist()]
 

@@ -68,7 +68,7 @@ def judge(network: SparselyActivatedNetwork, signals: Sequence[Tensor]) -> Figur
     # The scale is one more coordinate.
     n_dimensions = 1 if len(network.shape.scales) == 1 else 2
     with torch.no_grad():
-        for batch in (part for windows in signals for part in windows.split(_AT_A_TIME)):
+        for batch in (part for windows in signals for part in torch.split(windows, _AT_A_TIME)):
             output = network(batch)
             used += torch.bincount(output.row, minlength=len(used)).cpu()
             counts = (output.n_activations * batch.shape[1]).tolist()

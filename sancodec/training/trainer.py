@@ -173,7 +173,7 @@ class _Trainer:
             return [
                 (part - network(part).reconstruction).cpu()
                 for windows in self._batches.training
-                for part in windows.split(self._config.batch_size)
+                for part in torch.split(windows, self._config.batch_size)
             ]
 
     def _network(self, kernels: Tensor) -> SparselyActivatedNetwork:
