@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from sancodec import models
 from sancodec.errors import ConfigError, ModelError
 from sancodec.san.kernels import MAX_KERNELS, KernelBank
-from sancodec.training.network import Shape
+from sancodec.training.network import Shape, SparselyActivatedNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,10 @@ class Base:
             raise ModelError(
                 f"model {name_or_path}: its metadata say wrongly what its rows are ({error})"
             ) from error
+        if sum(n_rows for _, n_rows in base.row_types) != bank.n_kernels:
+            raise ModelError(
+                f"model {name_or_path}: has {bank.n_kernels} rows, its metadata speak of others"
+            )
         if not scales or bank.n_kernels % len(scales):
             raise ModelError(
                 f"model {name_or_path}: {bank.n_kernels} rows, at {len(scales)} scales each"
@@ -108,3 +116,40 @@ class Base:
             raise ConfigError(
                 f"extend: {n_rows} rows with those of the model, expected at most {MAX_KERNELS}"
             )
+
+    def parts(self) -> list[Base]:
+        """Give the kernels learned first, those with the second ones, and so on to all.
+
+        So a signal of the first type may be treated as if nothing had been learned after it:
+        the first rows are bit for bit those of the model that was extended.
+        """
+        parts: list[Base] = []
+        n_rows = 0
+        for i, (_, n_more) in enumerate(self.row_types, start=1):
+            n_rows += n_more
+            kernels = self.bank.kernels[:n_rows]
+            bank = KernelBank(kernels=kernels, centre=self.bank.centre, fs=self.bank.fs)
+            parts.append(replace(self, bank=bank, row_types=self.row_types[:i]))
+        return parts
+
+    def network(self, distance: int, *, compete: bool = True) -> SparselyActivatedNetwork:
+        """Give the network of the model's own kernels, none of them to be trained.
+
+        Parameters
+        ----------
+        distance : int
+            Minimum extrema distance, in samples.
+        """
+        shape = Shape(
+            n_kernels=0,
+            n_taps=self.n_taps,
+            centre=self.centre,
+            distance=distance,
+            scales=self.time_scales,
+            compete=compete,
+        )
+        return SparselyActivatedNetwork(shape, torch.zeros(0, self.n_taps), self.rows())
+
+    def rows(self) -> Tensor:
+        """Give the bank as a network takes it, (n_rows, n_row_taps) float32."""
+        return torch.from_numpy(self.bank.kernels[:, 0].astype(np.float32))

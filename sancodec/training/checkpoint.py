@@ -8,10 +8,11 @@ from the beginning, and what is done is read instead of computed.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pickle
 import threading
-import zipfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,8 @@ import torch
 from sancodec.errors import ConfigError, OutputError
 from sancodec.training.windows import RecordWindows
 
-_KIND = "sancodec checkpoint 1"
-
-_NO_CHECKPOINT = (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError)
+_KIND = b"sancodec checkpoint 1\n"
+_HASH_SIZE = hashlib.sha256().digest_size
 
 State = dict[str, Any]
 """Of numbers, text, lists, dictionaries and tensors alone."""
@@ -72,18 +72,19 @@ class Checkpoint:
             self._write(self._path)
 
     def _write(self, path: Path) -> None:
-        content = {"kind": _KIND, "settings": self._settings, "runs": self._runs}
+        stream = io.BytesIO()
+        torch.save({"settings": self._settings, "runs": self._runs}, stream)
+        content = stream.getvalue()
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            with beside.open("wb") as stream:
-                torch.save(content, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
+            with beside.open("wb") as file:
+                file.write(_KIND + hashlib.sha256(content).digest() + content)
+                file.flush()
+                os.fsync(file.fileno())
             beside.replace(path)
-        except (OSError, RuntimeError) as error:
-            # PyTorch turns the error of a stream into a RuntimeError.
+        except OSError as error:
             beside.unlink(missing_ok=True)
-            raise OutputError(f"{path}: cannot be written ({error})") from error
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def digest_of(records: Sequence[RecordWindows]) -> str:
@@ -97,23 +98,21 @@ def digest_of(records: Sequence[RecordWindows]) -> str:
 
 def _read(path: Path, settings: Mapping[str, str]) -> dict[str, State]:
     """Read the runs of a checkpoint; nothing in it is executed, whoever wrote it."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        RuntimeError,
-        pickle.UnpicklingError,
-        EOFError,
-        zipfile.BadZipFile,
-        ValueError,
-    ) as error:
-        raise ConfigError(
-            f"checkpoint {path}: is none, or is damaged; remove it to train from the beginning"
-        ) from error
-    if not isinstance(content, dict) or content.get("kind") != _KIND:
+    whole = path.read_bytes()
+    start = len(_KIND) + _HASH_SIZE
+    if not whole.startswith(_KIND):
         raise ConfigError(f"checkpoint {path}: is not a checkpoint of sancodec train")
-    found, runs = content.get("settings"), content.get("runs")
-    if not isinstance(found, dict) or not isinstance(runs, dict):
-        raise ConfigError(f"checkpoint {path}: has no settings or no runs; remove it")
+    content = whole[start:]
+    if hashlib.sha256(content).digest() != whole[len(_KIND) : start]:
+        raise ConfigError(f"checkpoint {path}: is damaged; remove it to train from the beginning")
+    try:
+        with warnings.catch_warnings():
+            # It warns of what it then refuses.
+            warnings.simplefilter("ignore")
+            states = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        found, runs = dict(states["settings"]), dict(states["runs"])
+    except (pickle.UnpicklingError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise ConfigError(f"checkpoint {path}: holds something else than a training") from error
     for name in sorted(settings.keys() | found.keys()):
         if settings.get(name) != found.get(name):
             raise ConfigError(

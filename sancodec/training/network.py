@@ -89,6 +89,14 @@ class Output:
     n_activations: Tensor
     row: Tensor
 
+    def used(self, n_rows: int) -> Tensor:
+        """Give how many activations each of ``n_rows`` rows has, (n_windows, n_rows) int64."""
+        n_windows = len(self.n_activations)
+        numbers = torch.arange(n_windows, device=self.row.device)
+        window = torch.repeat_interleave(numbers, self.n_activations)
+        used = torch.bincount(window * n_rows + self.row, minlength=n_windows * n_rows)
+        return used.reshape(n_windows, n_rows)
+
 
 class SparselyActivatedNetwork(nn.Module):
     """q kernels shared by all leads; one position and kernel per activation for all of them.

@@ -105,10 +105,14 @@ def _problem_of_cuda() -> str:
             return "PyTorch finds no CUDA device"
         try:
             # A device that is there may still be one that this build has no code for.
-            torch.fft.rfft(torch.ones(64, device="cuda")).abs().sum().item()
+            _compute_on_cuda()
         except RuntimeError as error:
             return f"the device does not compute ({' '.join(str(error).split())[:200]})"
     return ""
+
+
+def _compute_on_cuda() -> None:
+    torch.fft.rfft(torch.ones(64, device="cuda")).abs().sum().item()
 
 
 def _is_lack_of_memory(error: MemoryError | RuntimeError) -> bool:

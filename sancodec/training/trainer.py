@@ -67,7 +67,7 @@ def train(
     with repeatable(resources) as device:
         settings = {name: str(value) for name, value in asdict(config).items()}
         settings |= {"windows": digest_of(records), "extend": base.bank.digest if base else "none"}
-        settings |= {"device": device.type, "torch": torch.__version__}
+        settings |= {"device": device.type, "torch": str(torch.__version__)}
         checkpoint = Checkpoint(resources.checkpoint, settings)
         batches = Batches(records, config.batch_size, device)
         n_runs = config.n_kernels if config.grow else 1
@@ -180,8 +180,7 @@ class _Trainer:
         """Give the network of kernels, (n_kernels, n_taps), beside those of the base."""
         frozen = None
         if self._base is not None:
-            rows = torch.from_numpy(self._base.bank.kernels[:, 0].astype(np.float32))
-            frozen = rows.to(kernels.device)
+            frozen = self._base.rows().to(kernels.device)
         shape = replace(self._config.shape, n_kernels=len(kernels))
         return SparselyActivatedNetwork(shape, kernels, frozen)
 
