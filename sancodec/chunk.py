@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sancodec.errors import CorruptError
 from sancodec.formats.wire import ByteReader, ByteWriter
-from sancodec.layers import ChunkPlan, Group, SanLayer, reconstruct, regressors
+from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, regressors
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
 from sancodec.residual.mixing import decode_mixing, encode_mixing
@@ -61,7 +61,7 @@ def encode_chunk(
     san_bytes = residual_bytes = 0
     found: list[SanLayer] = []
     for number, group in enumerate(plan.groups):
-        samples = _samples_of(recording, group)
+        samples = leads_of(recording, group)
         layers = []
         for san, own in zip(plan.layers, activations, strict=True):
             if san.group != number:
@@ -179,7 +179,3 @@ def _take_residual(
     if decode is None:
         raise CorruptError(f"residual mode {mode}, expected 0 to 3")
     return decode(residual, shape[1], *regressors(shape, group, layers))
-
-
-def _samples_of(recording: Recording, group: Group) -> NDArray[np.int32]:
-    return np.stack([recording.signals[channel] for channel in group.channels])

@@ -196,7 +196,12 @@ def _encode_span(
 ) -> tuple[Recording, EncodedChunk]:
     span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
     activations = plan.activations(wide.recording, wide.lead_in, wide.n_frames)
-    return span, encode_chunk(span, plan.chunks, activations, session)
+    chunk = encode_chunk(span, plan.chunks, activations, session)
+    fewer = plan.without_optional(activations)
+    if fewer is not None:
+        without = encode_chunk(span, plan.chunks, fewer, session)
+        chunk = min(chunk, without, key=lambda own: len(own.payload))
+    return span, chunk
 
 
 def _header(source: RecordSource, plan: EncodingPlan, chunk_frames: int) -> Header:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,22 +26,32 @@ from sancodec.san.whitening import Whitener
 from sancodec.signal_types import PACED, UNKNOWN, clock_of
 
 _MAX_LABEL = 16
+_STRICTER = (3.0, 6.0)
+# Activations that save so many times their least on the mean are worth having all.
+_AMPLE = 2.5
 # A lead takes part where the trial says that it gains at least this share.
 _WORTH = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSearch:
-    """A SAN layer, and what only the encoder needs to find its activations."""
+    """A SAN layer, and what only the encoder needs to find its activations.
+
+    ``strictness`` multiplies what an activation has to save: a matched filter promises more
+    than the residual, which adapts as well, then saves. A chunk goes without the activations of
+    an ``optional`` layer where it is smaller without them.
+    """
 
     san: SanPlan
     whitener: Whitener
     model: ModelName
+    strictness: float = 1.0
+    optional: bool = False
 
     @property
     def minimum_bits(self) -> float:
         """What an activation has to save, over all leads."""
-        return _minimum_bits(len(self.san.leads))
+        return self.strictness * _minimum_bits(len(self.san.leads))
 
     def find(self, samples: NDArray[np.int32], first: int, n_samples: int) -> Activations:
         """Give the activations of ``n_samples`` from sample ``first`` on, counted from there.
@@ -143,10 +154,12 @@ def model_layer(part: Part, name: str) -> LayerSearch | None:
     )
 
 
-def kind_of_model(name: str) -> str:
-    """Give the kind of signal that a model is for; errors as of ``models.load``."""
-    _, metadata = models.load(name)
-    return metadata.get("signal_type", UNKNOWN)
+class _Worth(NamedTuple):
+    """Bits that a layer saves in all, the layer, and the bits that each activation saves."""
+
+    gain: float
+    search: LayerSearch
+    saved_each: float
 
 
 class Trial:
@@ -186,6 +199,8 @@ class Trial:
     def worth(self, search: LayerSearch, header_bytes: float) -> tuple[float, LayerSearch]:
         """Give the bits that a layer saves in the trial, and the layer with the leads that gain.
 
+        Where its activations save little each, it is tried with fewer as well.
+
         Parameters
         ----------
         header_bytes : float
@@ -194,18 +209,32 @@ class Trial:
         if len(self._placed) < len(self.layers):
             self._placed = [self._place(other) for other in self.layers]
             self._bits = self._code(self._placed)
+        best = self._worth(search, header_bytes)
+        for strictness in _STRICTER:
+            if best.saved_each > _AMPLE * search.minimum_bits:
+                break
+            stricter = self._worth(replace(search, strictness=strictness), header_bytes)
+            if stricter.gain <= best.gain:
+                break
+            best = stricter
+        return best.gain, best.search
+
+    def _worth(self, search: LayerSearch, header_bytes: float) -> _Worth:
         layer, leads = self._place(search), search.san.leads
-        if layer.activations.n_activations == 0:
-            return 0.0, search
+        n_activations = layer.activations.n_activations
+        if n_activations == 0:
+            return _Worth(0.0, search, math.inf)
         gains = self._bits - self._code([*self._placed, layer])
         kept = [i for i, lead in enumerate(leads) if gains[lead] > _WORTH * self._bits[lead]]
         others = set(range(len(gains))) - set(leads) - set(_flat(self._samples))
         coded = len(encode_activations(layer.activations, search.san.bank.n_kernels))
         if not search.model.digest:
             header_bytes += len(encode_taps(search.san.bank.kernels))
-        gain = sum(gains[leads[i]] for i in kept) + sum(gains[lead] for lead in others)
-        gain -= 8.0 * (coded + header_bytes * self._share)
-        return (float(gain), search.narrowed(kept)) if kept else (0.0, search)
+        saved = float(sum(gains[leads[i]] for i in kept) + sum(gains[lead] for lead in others))
+        gain = saved - 8.0 * (coded + header_bytes * self._share)
+        if not kept:
+            return _Worth(0.0, search, saved / n_activations)
+        return _Worth(gain, search.narrowed(kept), saved / n_activations)
 
     def accept(self, search: LayerSearch, gain: float) -> None:
         """Let the layers that are tried from now on stand beside this one."""
@@ -223,6 +252,12 @@ class Trial:
 
 def _flat(samples: NDArray[np.int32]) -> list[int]:
     return [i for i, lead in enumerate(samples) if lead.size == 0 or lead.min() == lead.max()]
+
+
+def no_activations(n_leads: int) -> Activations:
+    """Give no activation of ``n_leads`` leads."""
+    nothing = np.zeros(0, np.int64)
+    return Activations(position=nothing, kernel=nothing, amplitude=np.zeros((0, n_leads), np.int32))
 
 
 def _minimum_bits(n_leads: int) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.formats.parameters import ORDER_FILE, ORDER_REVERSED, partition
-from sancodec.recording import Channel
+from sancodec.recording import Channel, Recording
 from sancodec.residual.predictive import FRACTION_BITS
 from sancodec.residual.template import Beats, beats_of
 from sancodec.runtime import SynthesisSession
@@ -61,6 +61,11 @@ def groups_of(
         spf = channels[own[0]].samples_per_frame
         groups.append(Group(tuple(own), spf, fs * spf))
     return tuple(groups)
+
+
+def leads_of(recording: Recording, group: Group) -> NDArray[np.int32]:
+    """Give the (n_leads, n_samples) samples of a group, in its order of coding."""
+    return np.stack([recording.signals[channel] for channel in group.channels])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ LAYERS = (
     ("chunk",),
     ("parameters",),
     ("layer_search",),
+    ("layer_choice",),
     ("planning",),
     ("codec",),
     ("inspection",),

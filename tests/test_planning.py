@@ -16,6 +16,7 @@ from sancodec import Channel, CodecConfig, Recording, layer_search
 from sancodec.errors import ConfigError, ModelError
 from sancodec.formats.arrays import ArraySource
 from sancodec.formats.container import ContainerReader
+from sancodec.layer_search import LayerSearch
 from sancodec.planning import (
     DEFAULT_CHUNK_SECONDS,
     MAX_CHUNK_SAMPLES,
@@ -231,6 +232,77 @@ def test_kinds_that_only_disturb_each_other_are_coded_apart(
     np.testing.assert_array_equal(sancodec.decode(encoded).samples, record.samples)
     with sancodec.open(encoded) as file:
         assert file.plan.groups == found.chunks.groups
+
+
+@pytest.mark.parametrize(
+    ("saved_each", "gains", "chosen"),
+    [
+        (20.0, {1.0: 10.0, 3.0: 30.0, 6.0: 25.0}, 3.0),
+        (20.0, {1.0: 10.0, 3.0: 30.0, 6.0: 35.0}, 6.0),
+        (20.0, {1.0: 10.0, 3.0: 5.0, 6.0: 90.0}, 1.0),
+        (200.0, {1.0: 10.0, 3.0: 30.0, 6.0: 25.0}, 1.0),
+    ],
+)
+def test_activations_that_save_little_are_kept_to_those_that_save_more(
+    session: SynthesisSession,
+    monkeypatch: pytest.MonkeyPatch,
+    saved_each: float,
+    gains: dict[float, float],
+    chosen: float,
+) -> None:
+    """A matched filter promises more than a residual that adapts as well then saves."""
+    samples = np.rint(pulses(30_000, 100.0, 9)).astype(np.int32)[None]
+    channels = (Channel(name="EMG", units="mV"),)
+    record = Recording(name="emg", fs=4000.0, channels=channels, signals=(samples[0],))
+    found = plan(record, session)
+    search = replace(found.searches[0], strictness=1.0)
+    trial = layer_search.Trial(found.chunks.groups[0], samples, session, 1.0)
+
+    def judged(own: LayerSearch, _: float) -> Any:
+        return layer_search._Worth(gains[own.strictness], own, saved_each)
+
+    monkeypatch.setattr(trial, "_worth", judged)
+    gain, best = trial.worth(search, 0.0)
+    assert (gain, best.strictness) == (gains[chosen], chosen)
+
+
+def test_the_stricter_the_search_the_fewer_the_activations(session: SynthesisSession) -> None:
+    generator = np.random.default_rng(8)
+    signal, t = generator.normal(0, 6.0, 30_000), np.arange(30_000)
+    for place in range(100, 29_900, 90):
+        signal += generator.uniform(0, 200) * np.exp(-(((t - place) / 2.0) ** 2))
+    samples = np.rint(signal).astype(np.int32)[None]
+    channels = (Channel(name="EMG", units="mV"),)
+    record = Recording(name="emg", fs=4000.0, channels=channels, signals=(samples[0],))
+    (search,) = plan(record, session).searches
+    counts = [
+        replace(search, strictness=strictness).find(samples, 0, 30_000).n_activations
+        for strictness in (1.0, 3.0, 6.0)
+    ]
+    assert counts[0] > counts[1] > counts[2] > 0
+
+
+def test_a_chunk_goes_without_activations_that_do_not_pay_in_it(
+    session: SynthesisSession,
+) -> None:
+    """The trial sees a part of the record; where it was wrong, a chunk costs a few bytes."""
+    signal = pulses(30_000, 100.0, 9)
+    channels = (Channel(name="EMG", units="mV"),)
+    record = Recording(
+        name="emg", fs=4000.0, channels=channels, signals=(np.rint(signal).astype(np.int32),)
+    )
+    found = plan(record, session)
+    (search,) = found.searches
+    assert search.optional
+    activations = found.activations(record, 0, record.n_frames)
+    assert activations[0].n_activations > 100
+    fewer = found.without_optional(activations)
+    assert fewer is not None
+    assert [own.n_activations for own in fewer] == [0]
+    assert found.without_optional(fewer) is None
+    # Kernels of beats are not put to a second test: it would take as long as all the rest.
+    ecg = replace(found, searches=(replace(search, optional=False),))
+    assert ecg.without_optional(activations) is None
 
 
 def test_what_was_chosen_is_said_for_every_signal(

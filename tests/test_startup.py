@@ -56,6 +56,11 @@ def test_help_imports_nothing_slow(arguments: list[str], tmp_path: Path) -> None
     assert not _imported_by(arguments, tmp_path) & SLOW
 
 
+@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["models", "ecg"]])
+def test_models_lists_without_opening_one(arguments: list[str], tmp_path: Path) -> None:
+    assert not _imported_by(arguments, tmp_path) & SLOW
+
+
 @pytest.mark.parametrize("option", ["--json", "--bytes"])
 def test_inspect_imports_nothing_slow(option: str, san_file: Path, tmp_path: Path) -> None:
     assert not _imported_by(["inspect", option, str(san_file)], tmp_path) & SLOW
