@@ -20,7 +20,7 @@ import torch
 
 from sancodec.errors import SancodecError
 from sancodec.training.base import Base
-from sancodec.training.judging import Figures, judge
+from sancodec.training.judging import judge, judge_parts
 from sancodec.training.resources import Resources
 from sancodec.training.results import TrainResult
 from sancodec.training.trainer import TrainConfig, train
@@ -52,84 +52,90 @@ def main() -> int:
     rows = []
     for variant in ["{}", *arguments.variant]:
         for seed in arguments.seeds:
-            settings = replace(config, seed=seed)
-            rows.append(_measure(json.loads(variant), settings, training, others, base))
+            changed = _changed(replace(config, seed=seed), json.loads(variant))
+            rows.append(_measure(changed, training, others, base))
+            rows[-1]["variant"] = variant.strip("{}").replace('"', "") or "as given"
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    print(_table(rows, list(others)))
+    print(_table(rows))
     return 0
 
 
+def _changed(config: TrainConfig, fields: dict[str, Any]) -> TrainConfig:
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return replace(config, **values)
+
+
 def _measure(
-    variant: dict[str, Any],
     config: TrainConfig,
     training: Sequence[RecordWindows],
     others: dict[str, list[RecordWindows]],
     base: Base | None,
 ) -> dict[str, Any]:
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in variant.items()}
-    config = replace(config, **settings)
     begin = time.process_time()
     result = train(training, config, None, base, Resources(n_threads=1))
-    seconds = time.process_time() - begin
-    figures = {name: _judge(result, config, records) for name, records in others.items()}
-    return {
-        "variant": ", ".join(f"{k} {_said(v)}" for k, v in variant.items()) or "as given",
+    row: dict[str, Any] = {
         "seed": config.seed,
-        "n_kernels": result.n_learned,
-        "inverse_cr": result.best.inverse_cr,
-        "normalized_loss": result.best.normalized_loss,
-        "held back": result.best.flithos,
-        "seconds": seconds,
-        **{name: judged.flithos for name, judged in figures.items()},
+        "kernels": result.n_learned,
+        "CR^-1": result.best.inverse_cr,
+        "loss": result.best.normalized_loss,
+        "CPU s": time.process_time() - begin,
+        "flithos": {"held back": result.best.flithos},
     }
+    model = _model(result, config, base)
+    parts = [part.network(config.shape.distance, compete=config.compete) for part in model.parts()]
+    for name, records in others.items():
+        windows = [torch.from_numpy(record.windows) for record in records]
+        row["flithos"][name] = judge(parts[-1], windows).flithos
+        if base is not None:
+            row["flithos"][f"{name}, by parts"] = judge_parts(parts, windows).flithos
+            row["flithos"][f"{name}, before"] = judge(parts[-2], windows).flithos
+    if base is not None:
+        row["flithos"]["held back, before"] = result.base_flithos
+    return row
 
 
-def _judge(result: TrainResult, config: TrainConfig, records: list[RecordWindows]) -> Figures:
-    """Judge the integer kernels, as a model file has them."""
-    n_learned_rows = result.n_learned * len(config.time_scales)
-    model = Base(
+def _model(result: TrainResult, config: TrainConfig, base: Base | None) -> Base:
+    """Give the integer kernels as a model file has them."""
+    learned = ("learned", result.n_learned * len(config.time_scales))
+    return Base(
         bank=result.bank,
         n_taps=config.shape.n_taps,
         centre=config.shape.centre,
         time_scales=config.time_scales,
-        row_types=(("", n_learned_rows),),
+        row_types=(*(base.row_types if base else ()), learned),
     )
-    network = model.network(config.shape.distance, compete=config.compete)
-    return judge(network, [torch.from_numpy(record.windows) for record in records])
 
 
-def _table(rows: list[dict[str, Any]], others: list[str]) -> str:
-    """Give a Markdown table: a row for each variant."""
-    sets = ["held back", *others]
-    columns = ["variant", "kernels", "CR^-1", "loss"]
-    columns += [*sets, *(f"{name}, less the first" for name in sets), "CPU s"]
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Give a Markdown table: a row for each variant, means over the seeds."""
+    sets = list(rows[0]["flithos"])
+    columns = ["variant", "kernels", "CR^-1", "loss", *sets]
+    columns += [*(f"{name}: less the first" for name in sets), "CPU s"]
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     variants = list(dict.fromkeys(row["variant"] for row in rows))
-    first = [row for row in rows if row["variant"] == variants[0]]
+    first = [row["flithos"] for row in rows if row["variant"] == variants[0]]
     for variant in variants:
         own = [row for row in rows if row["variant"] == variant]
-        cells = [variant, f"{np.mean([row['n_kernels'] for row in own]):g}"]
-        cells += [
-            f"{np.mean([row[k] for row in own]):.3f}" for k in ("inverse_cr", "normalized_loss")
-        ]
-        cells += [_spread([row[name] for row in own]) for name in sets]
-        differences = [
-            [row[name] - other[name] for row, other in zip(own, first, strict=True)]
-            for name in sets
-        ]
-        cells += ["" if own == first else _spread(d, sign="+") for d in differences]
-        cells.append(f"{np.mean([row['seconds'] for row in own]):.0f}")
+        flithos = [row["flithos"] for row in own]
+        cells = [variant, f"{_mean(own, 'kernels'):g}"]
+        cells += [f"{_mean(own, name):.3f}" for name in ("CR^-1", "loss")]
+        cells += [_spread([figures[name] for figures in flithos]) for name in sets]
+        for name in sets:
+            pairs = zip(flithos, first, strict=True)
+            differences = [figures[name] - other[name] for figures, other in pairs]
+            cells.append("" if flithos == first else _spread(differences, sign="+"))
+        cells.append(f"{_mean(own, 'CPU s'):.0f}")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _mean(rows: list[dict[str, Any]], name: str) -> float:
+    return float(np.mean([row[name] for row in rows]))
 
 
 def _spread(values: Sequence[float], sign: str = "") -> str:
     deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
     return f"{np.mean(values):{sign}.4f} ± {deviation:.4f}"
-
-
-def _said(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _read(sources: Sequence[Path], config: WindowConfig) -> list[RecordWindows]:
