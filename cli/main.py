@@ -19,6 +19,7 @@ VERBS = {
     "inspect": "Report what .san files hold, down to every byte.",
     "verify": "Check .san files: checksums, decoding, hash of the samples.",
     "train": "Train the kernels of a signal type on WFDB records.",
+    "experiments": "Run the experiments of the SAN paper beside its numbers.",
     "demo": "Simulate an ECG, encode it, decode it, compare, report, draw.",
 }
 
