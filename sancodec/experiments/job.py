@@ -70,6 +70,37 @@ def run(job: Job, on_step: Progress | None = None) -> Outcome:
         The output holds results of other settings, or cannot be written.
     """
     _refuse_other_settings(job)
+    finished = finish_cells(job, on_step)
+    results = Results(
+        plan=job.plan,
+        rows=make_rows(job.plan, finished.cells, finished.baselines),
+        notes=finished.notes,
+        skipped=finished.skipped,
+        baselines=finished.baselines,
+    )
+    return Outcome(results=results, files=_write(job, results, finished.cells))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The cells of a job, without tables and figures; the rest as in Results."""
+
+    cells: list[Cell]
+    baselines: dict[str, float]
+    notes: dict[str, Sequence[str]]
+    skipped: dict[str, str]
+
+
+def finish_cells(job: Job, on_step: Progress | None = None) -> Finished:
+    """Train and test whatever of a job is not done yet, and give all of it.
+
+    Raises
+    ------
+    RecordError
+        No data set can be run.
+    OutputError
+        The output cannot be written.
+    """
     store = CellStore(job.output / "cells")
     datasets, skipped = _read(job)
     cells: list[Cell] = []
@@ -80,14 +111,8 @@ def run(job: Job, on_step: Progress | None = None) -> Outcome:
             cells.append(_cell(job.plan, store, dataset, activation, tell))
         if dataset.n_classes:
             baselines[dataset.name] = _baseline(job.plan, store, dataset)
-    results = Results(
-        plan=job.plan,
-        rows=make_rows(job.plan, cells, baselines),
-        notes={dataset.name: dataset.notes for dataset in datasets if dataset.notes},
-        skipped=skipped,
-        baselines=baselines,
-    )
-    return Outcome(results=results, files=_write(job, results, cells))
+    notes = {dataset.name: dataset.notes for dataset in datasets if dataset.notes}
+    return Finished(cells=cells, baselines=baselines, notes=notes, skipped=skipped)
 
 
 def read_dataset(plan: Plan, name: str, folder: Path) -> Dataset:
