@@ -227,6 +227,8 @@ def _plan(experiment: str, settings: Mapping[str, Any]) -> Plan:
     if settings["kernel_sizes"] is not None:
         scale = replace(scale, kernel_sizes=settings["kernel_sizes"])
     if settings["epochs"] is not None:
+        if (experiment, settings["protocol"]) == ("physionet", "sancodec"):
+            raise ConfigError("--epochs: the search of protocol sancodec has none")
         scale = replace(scale, n_epochs=settings["epochs"])
     values = {
         choice.name: settings[f"choice_{choice.name.replace('-', '_')}"]

@@ -109,6 +109,40 @@ def test_the_supervised_experiments_give_accuracies(
     }
 
 
+@pytest.mark.parametrize("experiment", ["physionet", "uci-epilepsy", "mnist"])
+def test_protocol_sancodec_runs_and_keeps_test_data_out_of_its_choices(
+    experiment: str, data: Path, tmp_path: Path
+) -> None:
+    arguments = ["--protocol", "sancodec"]
+    if experiment == "physionet":
+        arguments += ["--datasets", "mitdb"]
+    else:
+        arguments += ["--kernel-sizes", "4"]
+    output = tmp_path / "out"
+    assert _run(experiment, "--data", data, "-o", output, *arguments, "--quick") == 0
+    (row,) = _rows(output, experiment)
+    assert row["activation"] == "pursuit"
+    # The best of the paper's five, of those sizes that it has.
+    best = {"physionet": "extrema", "uci-epilepsy": "", "mnist": "topk_absolutes"}
+    assert row["paper_activation"] == best[experiment]
+    assert 0 < float(row["mean_flithos"]) < 1
+    found = json.loads((output / "results.json").read_text())
+    assert found["settings"]["choices"]["keep"] == "best"
+    assert _is_png(
+        output / "figures" / f"chain-{'mitdb' if experiment == 'physionet' else experiment}.png"
+    )
+
+
+def test_pursuit_does_better_than_the_activation_functions(data: Path, tmp_path: Path) -> None:
+    phi = {}
+    for protocol in ("paper", "sancodec"):
+        output = tmp_path / protocol
+        arguments = ["--protocol", protocol, "--datasets", "mitdb"]
+        assert _run("physionet", "--data", data, "-o", output, *arguments, "--quick") == 0
+        phi[protocol] = min(float(row["mean_flithos"]) for row in _rows(output, "physionet"))
+    assert phi["sancodec"] < phi["paper"] / 2
+
+
 def _plan(**settings: Any) -> Plan:
     chosen = {"datasets": ("mitdb",), "activations": ("relu", "extrema"), "device": "cpu"}
     return Plan(
@@ -228,6 +262,8 @@ def test_a_file_that_is_no_results_is_not_overwritten(
         (["physionet", "--scaling", "unit"], (2, "No such option")),
         (["mnist", "--datasets", "mitdb"], (2, "No such option")),
         (["mnist", "--protocol", "sancodec", "--weights", "side"], (2, "protocol sancodec fixes")),
+        (["mnist", "--protocol", "sancodec", "--device", "cuda"], (2, "searches on the CPU")),
+        (["physionet", "--protocol", "sancodec", "--epochs", "3"], (2, "--epochs: the search")),
         (["cifar"], (2, "No such command")),
     ],
 )

@@ -94,7 +94,7 @@ def draw_epochs(cells: Sequence[Cell], target: Path) -> None:
         ]
         for activation in _activations(cells)
     }
-    n_epochs = len(cells[0].epoch_flithos)
+    n_epochs = max(len(cell.epoch_flithos) for cell in cells)
     _draw_bands(curves, np.arange(1, n_epochs + 1), "epoch", target)
 
 
@@ -211,7 +211,8 @@ def _draw_bands(
     figure = _figure(6.4, 5.0)
     axes = figure.add_axes((0.11, 0.11, 0.86, 0.85))
     for activation, pairs in curves.items():
-        means = np.stack([mean for mean, _ in pairs])
+        # A search that ended earlier than others stays where it is.
+        means = np.stack([np.pad(m, (0, len(places) - len(m)), mode="edge") for m, _ in pairs])
         spread = means.std(axis=0) if len(pairs) > 1 else pairs[0][1]
         mean = means.mean(axis=0)
         colour = f"C{_ORDER[activation]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from sancodec.experiments.dataset import Dataset
 from sancodec.experiments.epilepsy import EpilepsyChoice, read_epilepsy
 from sancodec.experiments.images import ImageChoice, read_images
 from sancodec.experiments.physionet import BY_NAME, WindowChoice, read_physionet
-from sancodec.experiments.plan import Plan
+from sancodec.experiments.plan import PURSUIT, Plan
+from sancodec.experiments.pursuing import pursuit_cell
 from sancodec.experiments.sweeping import baseline_accuracy, sweep_cell
 from sancodec.experiments.tables import Results, as_csv, as_json, as_markdown
 from sancodec.formats.output import PendingFiles
@@ -87,7 +88,7 @@ class Finished:
 
     cells: list[Cell]
     baselines: dict[str, float]
-    notes: dict[str, Sequence[str]]
+    notes: Mapping[str, Sequence[str]]
     skipped: dict[str, str]
 
 
@@ -178,8 +179,11 @@ def _cell(
     found = store.load(name, settings)
     if found is None:
         store.folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = store.checkpoint(name, settings)
-        found = sweep_cell(dataset, activation, plan, checkpoint, on_step)
+        if activation == PURSUIT:
+            found = pursuit_cell(dataset, plan, on_step)
+        else:
+            checkpoint = store.checkpoint(name, settings)
+            found = sweep_cell(dataset, activation, plan, checkpoint, on_step)
         store.save(name, settings, found)
     if on_step:
         on_step(1, 1)
@@ -231,9 +235,11 @@ def _draw(job: Job, cells: Sequence[Cell]) -> list[Path]:
             drawn += [folder / f"plane-{name}.png", folder / f"chain-{name}.png"]
             figures.draw_plane(own, drawn[-2])
             figures.draw_chain(own, drawn[-1])
-        everything = [figures.draw_kernels, figures.draw_sizes, figures.draw_epochs]
-        if job.plan.experiment == "physionet":
-            everything.append(figures.draw_density)
+        everything = [figures.draw_kernels, figures.draw_epochs]
+        if all(len(cell.sizes) > 1 for cell in cells):
+            everything.append(figures.draw_sizes)
+            if job.plan.experiment == "physionet":
+                everything.append(figures.draw_density)
         for draw in everything:
             drawn.append(folder / f"{draw.__name__.removeprefix('draw_')}.png")
             draw(cells, drawn[-1])

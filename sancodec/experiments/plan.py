@@ -130,6 +130,8 @@ class Plan:
             raise ConfigError("activations: protocol sancodec has none to choose from")
         if self.device not in ("auto", "cpu", "cuda"):
             raise ConfigError(f"device: {self.device!r}, expected auto, cpu or cuda")
+        if self.protocol == "sancodec" and self.device == "cuda":
+            raise ConfigError("device: protocol sancodec searches on the CPU")
         if self.seed < 0:
             raise ConfigError(f"seed: {self.seed}, expected 0 or more")
         if self.start_sample < 0:

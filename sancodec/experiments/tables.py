@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,7 @@ class Results:
 
     plan: Plan
     rows: Sequence[Row]
-    notes: dict[str, Sequence[str]] = field(default_factory=dict)
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     baselines: dict[str, float] = field(default_factory=dict)
 
