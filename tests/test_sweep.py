@@ -49,8 +49,12 @@ def assert_same(ours: SweepResult, theirs: SweepResult) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("n_together", [2, 64])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_each_size_trains_as_if_it_were_alone(activation: str) -> None:
+def test_each_size_trains_as_if_it_were_alone(
+    activation: str, n_together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SIZES_TOGETHER", n_together)
     together = sweep(TRAINING, VALIDATION, config(activation=activation, n_kernels=2))
     for i, size in enumerate(together.kernel_sizes):
         alone = config(activation=activation, n_kernels=2, kernel_sizes=(size,))
@@ -126,6 +130,20 @@ def test_the_seed_decides_the_kernels() -> None:
     assert_same(one, sweep(TRAINING, VALIDATION, config(seed=3)))
     other = sweep(TRAINING, VALIDATION, config(seed=4))
     assert not np.array_equal(one.kernels[1], other.kernels[1])
+
+
+def test_the_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SIZES_TOGETHER", 2)
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for n_threads in (1, 3):
+            torch.set_num_threads(n_threads)
+            results.append(sweep(TRAINING, VALIDATION, config(n_kernels=2)))
+            assert torch.get_num_threads() == n_threads
+    finally:
+        torch.set_num_threads(before)
+    assert_same(*results)
 
 
 def test_the_constant_start_is_the_same_for_all_seeds_but_the_order_is_not() -> None:
@@ -217,6 +235,11 @@ def test_progress_is_told_batch_by_batch() -> None:
     told: list[tuple[int, int]] = []
     sweep(TRAINING, VALIDATION, config(n_epochs=2), on_step=lambda *step: told.append(step))
     assert told == [(i, 6) for i in range(1, 7)]
+    told.clear()
+    settings = config(n_epochs=2, kernel_sizes=(2, 3), batch_size=8)
+    sweep(images(20), images(4), settings, on_step=lambda *step: told.append(step))
+    # Images are trained size by size.
+    assert told == [(i, 12) for i in range(1, 13)]
 
 
 def test_the_validation_part_may_be_judged_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def topk_absolutes(similarity: Tensor, n_kept: Parameter, n_dimensions: int = 1)
     """
     maps = _maps(similarity, n_dimensions)
     k = _parameter(n_kept, similarity, n_dimensions, "top-k absolutes: entries", 0)
-    if maps.device.type == "cpu":
+    if _is_for_compiled(maps):
         kept = _compiled(selection.strongest, maps.abs(), k)
     else:
         kept = strongest(maps.abs(), k)
@@ -85,7 +85,7 @@ def extrema_pool_indices(similarity: Tensor, pool_size: Parameter, n_dimensions:
     maps = _maps(similarity, n_dimensions)
     size = _parameter(pool_size, similarity, n_dimensions, "extrema-pool: cells", 1)
     height = size if n_dimensions == 2 else torch.ones_like(size)
-    if maps.device.type == "cpu":
+    if _is_for_compiled(maps):
         kept = _compiled(selection.strongest_of_cells, maps.abs(), height, size)
     else:
         kept = strongest_of_cells(maps.abs(), height, size)
@@ -112,7 +112,7 @@ def extrema(similarity: Tensor, distance: Parameter, n_dimensions: int = 1) -> T
     """
     maps = _maps(similarity, n_dimensions)
     reach = _parameter(distance, similarity, n_dimensions, "minimum extrema distance:", 0)
-    if maps.device.type == "cpu":
+    if _is_for_compiled(maps):
         kept = _compiled(selection.strongest_extrema, maps, reach)
     else:
         kept = strongest_extrema(maps, reach)
@@ -209,6 +209,10 @@ def _compiled(choose: Callable[..., None], maps: Tensor, *parameters: Tensor) ->
     with ThreadPoolExecutor(n_threads) as pool:
         list(pool.map(lambda part: choose(*(array[part] for array in arrays)), parts))
     return kept
+
+
+def _is_for_compiled(maps: Tensor) -> bool:
+    return maps.device.type == "cpu" and maps.dtype == torch.float32
 
 
 def _maps(similarity: Tensor, n_dimensions: int) -> Tensor:

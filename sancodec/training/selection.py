@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
 
-Magnitudes = NDArray[np.floating]
-"""(n_maps, n_rows, n_columns), absolute values of similarities."""
+Maps = NDArray[np.float32]
+"""(n_maps, n_rows, n_columns)."""
+
+_LAST = 0xFFFF_FFFF
 
 
 @compiled
-def strongest(magnitude: Magnitudes, n_kept: NDArray[np.int64], kept: NDArray[np.bool_]) -> None:
+def strongest(magnitude: Maps, n_kept: NDArray[np.int64], kept: NDArray[np.bool_]) -> None:
     """Mark in ``kept`` the (n_maps,) ``n_kept`` largest of each map, of equals the first."""
     n_maps, n_rows, n_columns = magnitude.shape
     n = n_rows * n_columns
@@ -41,7 +43,7 @@ def strongest(magnitude: Magnitudes, n_kept: NDArray[np.int64], kept: NDArray[np
 
 @compiled
 def strongest_of_cells(
-    magnitude: Magnitudes,
+    magnitude: Maps,
     cell_rows: NDArray[np.int64],
     cell_columns: NDArray[np.int64],
     kept: NDArray[np.bool_],
@@ -62,19 +64,20 @@ def strongest_of_cells(
 
 @compiled
 def strongest_extrema(
-    similarity: Magnitudes, distance: NDArray[np.int64], kept: NDArray[np.bool_]
+    similarity: Maps, distance: NDArray[np.int64], kept: NDArray[np.bool_]
 ) -> None:
     """Mark in ``kept`` the extrema of each map that none within (n_maps,) ``distance`` silences."""
     n_maps, n_rows, n_columns = similarity.shape
-    place = np.empty(n_rows * n_columns, np.int64)
-    strength = np.empty(n_rows * n_columns, similarity.dtype)
+    padded = np.zeros((n_rows + 2, n_columns + 2), np.float32)
+    order = np.empty(n_rows * n_columns, np.int64)
     silenced = np.empty((n_rows, n_columns), np.bool_)
     for i in range(n_maps):
-        n = _find_extrema(similarity[i], place, strength)
+        padded[1:-1, 1:-1] = similarity[i]
+        n = _weakest_first(padded, order)
         silenced[:] = False
         reach = distance[i]
-        for j in np.argsort(strength[:n], kind="mergesort"):
-            row, column = divmod(place[j], n_columns)
+        for j in range(n - 1, -1, -1):
+            row, column = divmod(_LAST - (order[j] & _LAST), n_columns)
             if not silenced[row, column]:
                 kept[i, row, column] = True
                 first, last = max(column - reach, 0), min(column + reach + 1, n_columns)
@@ -83,27 +86,29 @@ def strongest_extrema(
 
 
 @compiled
-def _find_extrema(
-    values: NDArray[np.floating], place: NDArray[np.int64], strength: NDArray[np.floating]
-) -> int:
-    """Write the extrema of (n_rows, n_columns) values: flat indices, and less their strengths."""
-    n_rows, n_columns = values.shape
+def _weakest_first(padded: NDArray[np.float32], order: NDArray[np.int64]) -> int:
+    """Write the extrema of a map in a margin of zeros; give how many there are.
+
+    Of each its strength in the upper 32 bits of ``order``, as the bits of a float, which rise as
+    it does; and what its flat index leaves of the largest one in the lower ones, so that of
+    equals the first comes last.
+    """
+    n_rows, n_columns = padded.shape[0] - 2, padded.shape[1] - 2
+    flag = np.empty(n_columns, np.uint8)
     n = 0
-    for r in range(n_rows):
+    for r in range(1, n_rows + 1):
+        bits = np.abs(padded[r]).view(np.int32)
+        # No branches: which samples are extrema is more than a processor can guess.
         for c in range(n_columns):
-            value = values[r, c]
-            if value == 0:
-                continue
-            sign = 1 if value > 0 else -1
-            size = sign * value
-            left = sign * values[r, c - 1] if c > 0 else 0
-            right = sign * values[r, c + 1] if c + 1 < n_columns else 0
-            if left >= size or right > size:
-                continue
-            above = sign * values[r - 1, c] if r > 0 else 0
-            below = sign * values[r + 1, c] if r + 1 < n_rows else 0
-            if above < size and below <= size:
-                place[n] = r * n_columns + c
-                strength[n] = -size
-                n += 1
+            value, left, right = padded[r, c + 1], padded[r, c], padded[r, c + 2]
+            above, below = padded[r - 1, c + 1], padded[r + 1, c + 1]
+            peak = (value > 0) & (value > left) & (value >= right)
+            peak = peak & (value > above) & (value >= below)
+            valley = (value < 0) & (value < left) & (value <= right)
+            valley = valley & (value < above) & (value <= below)
+            flag[c] = peak | valley
+        for c in range(n_columns):
+            order[n] = (np.int64(bits[c + 1]) << 32) | (_LAST - ((r - 1) * n_columns + c))
+            n += flag[c]
+    order[:n].sort()
     return n

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from sancodec.errors import ConfigError
 from sancodec.training.applied import Floats, checked_signals
 from sancodec.training.checkpoint import read_checkpoint, write_checkpoint
 from sancodec.training.convolution import exact_convolutions
+from sancodec.training.san import Figures, joined
 from sancodec.training.sizegroup import SizeGroup
 from sancodec.training.sweepconfig import DeviceName, SweepConfig, SweepResult
 
@@ -28,6 +32,7 @@ _START_SCALE = 0.1
 _START, _ORDER = 0, 1
 # Bounds the maps of the validation part that are in memory at one time: 16 MiB each.
 _SAMPLES_AT_ONCE = 1 << 22
+_SIZES_TOGETHER = 64
 _FIGURES = ("training_loss", "flithos", "flithos_std", "inverse_cr", "normalized_loss")
 
 
@@ -68,8 +73,8 @@ def sweep(
         raise ConfigError(
             f"validation: {tuple(signals[1].shape)}, the training part is {tuple(signals[0].shape)}"
         )
-    with exact_convolutions():
-        run = _Run(*signals, config=config, on_step=on_step)
+    with exact_convolutions(), one_thread_each(device) as pool:
+        run = _Run(*signals, config=config, on_step=on_step, pool=pool)
         label = _label(signals, config)
         if checkpoint is not None and checkpoint.exists():
             run.restore(read_checkpoint(checkpoint, label))
@@ -91,6 +96,7 @@ class _Run:
         *,
         config: SweepConfig,
         on_step: Callable[[int, int], None] | None,
+        pool: ThreadPoolExecutor,
     ) -> None:
         self.training, self.validation, self.config = training, validation, config
         n_sizes = len(config.kernel_sizes)
@@ -101,43 +107,40 @@ class _Run:
         self.groups = [
             SizeGroup(
                 config.san,
-                columns,
+                list(columns),
                 [self.kernels[column] for column in columns],
                 config.learning_rate,
                 training.device,
             )
             for columns in _columns(n_sizes, training.ndim - 1)
         ]
-        self._on_step = on_step
+        self._progress = _Progress(self._n_steps(config.n_epochs), on_step)
+        self._pool = pool
 
     def train_epoch(self) -> None:
         """Take every window once, in an order that only the seed and the epoch decide."""
         rng = np.random.default_rng([self.config.seed, _ORDER, self.n_done])
         order = torch.from_numpy(rng.permutation(len(self.training))).to(self.training.device)
-        sums = [torch.zeros(len(group.columns), device=order.device) for group in self.groups]
         batches = torch.split(order, self.config.batch_size)
-        for i, chosen in enumerate(batches, start=1):
-            batch = self.training[chosen]
-            for j, group in enumerate(self.groups):
-                sums[j] += group.step(batch, self.config.loss) * len(batch)
-            if self._on_step:
-                n_before = len(batches) * self.n_done
-                self._on_step(n_before + i, len(batches) * self.config.n_epochs)
-        for total, group in zip(sums, self.groups, strict=True):
-            self._note("training_loss", group, total / len(self.training))
+
+        def train(group: SizeGroup) -> Tensor:
+            total = torch.zeros(len(group.columns), device=order.device)
+            for chosen in batches:
+                total += group.step(self.training[chosen], self.config.loss) * len(chosen)
+                self._progress.step()
+            return total / len(order)
+
+        for group, losses in zip(self.groups, self._pool.map(train, self.groups), strict=True):
+            self._note("training_loss", group, losses)
 
     def judge_epoch(self) -> None:
         """Judge each network on the validation part, keep the best, let go of who has stopped."""
         going_on = []
-        for group in self.groups:
-            n_maps = len(group.columns) * self.config.n_kernels
-            n_at_once = max(1, _SAMPLES_AT_ONCE // (n_maps * self.validation[0].numel()))
-            figures = [group.judge(batch) for batch in torch.split(self.validation, n_at_once)]
+        judged = self._pool.map(self._judge, self.groups)
+        for group, figures in zip(self.groups, judged, strict=True):
             for name in ("flithos", "inverse_cr", "normalized_loss"):
-                values = torch.cat([getattr(part, name) for part in figures])
-                self._note(name, group, values.mean(0))
-                if name == "flithos":
-                    self._note("flithos_std", group, values.std(0, correction=0))
+                self._note(name, group, getattr(figures, name).mean(0))
+            self._note("flithos_std", group, figures.flithos.std(0, correction=0))
             self._keep(group)
             stay = [column for column in group.columns if not self._has_stopped(column)]
             if stay:
@@ -158,6 +161,7 @@ class _Run:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state of the same training."""
         self.n_done = state["n_done"]
+        self._progress.n_done = self._n_steps(self.n_done)
         self.figures = {name: found.numpy() for name, found in state["figures"].items()}
         self.kernels = [kernels.numpy() for kernels in state["kernels"]]
         self.kept_epoch = state["kept_epoch"].numpy()
@@ -174,6 +178,15 @@ class _Run:
             kept_epoch=self.kept_epoch,
             **self.figures,
         )
+
+    def _n_steps(self, n_epochs: int) -> int:
+        n_groups = len(_columns(len(self.config.kernel_sizes), self.training.ndim - 1))
+        return n_epochs * n_groups * -(-len(self.training) // self.config.batch_size)
+
+    def _judge(self, group: SizeGroup) -> Figures:
+        n_maps = len(group.columns) * self.config.n_kernels
+        n_at_once = max(1, _SAMPLES_AT_ONCE // (n_maps * self.validation[0].numel()))
+        return joined([group.judge(batch) for batch in torch.split(self.validation, n_at_once)])
 
     def _note(self, name: str, group: SizeGroup, values: Tensor) -> None:
         self.figures[name][self.n_done, group.columns] = values.cpu().numpy()
@@ -194,13 +207,46 @@ class _Run:
         return int(self.figures["flithos"][: self.n_done + 1, column].argmin())
 
 
-def _columns(n_sizes: int, n_dimensions: int) -> list[list[int]]:
-    """Say which sizes are trained in one batch.
+class _Progress:
+    """How far all groups are, each of which may run on a thread of its own."""
+
+    def __init__(self, n_in_all: int, on_step: Callable[[int, int], None] | None) -> None:
+        self.n_done = 0
+        self._n_in_all = n_in_all
+        self._on_step = on_step
+        self._lock = Lock()
+
+    def step(self) -> None:
+        with self._lock:
+            self.n_done += 1
+            if self._on_step:
+                self._on_step(self.n_done, self._n_in_all)
+
+
+def _columns(n_sizes: int, n_dimensions: int) -> list[range]:
+    """Say which sizes are trained in one batch; the number of threads must not matter.
 
     Images are convolved directly, which costs m * m a pixel: in the frame of the largest size
     the small ones would cost as much as it does.
     """
-    return [list(range(n_sizes))] if n_dimensions == 1 else [[i] for i in range(n_sizes)]
+    n_together = _SIZES_TOGETHER if n_dimensions == 1 else 1
+    return [range(n_sizes)[i : i + n_together] for i in range(0, n_sizes, n_together)]
+
+
+@contextmanager
+def one_thread_each(device: torch.device) -> Iterator[ThreadPoolExecutor]:
+    """Give as many threads as torch has, with one thread of torch in each.
+
+    Sums that torch splits over threads round differently for each number of them; and so small
+    are the batches that the threads would mostly wait for each other.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(1 if device.type == "cuda" else n_threads) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _start(size: int, n_dimensions: int, config: SweepConfig) -> NDArray[np.float32]:
