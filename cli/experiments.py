@@ -163,7 +163,7 @@ _OF_PHYSIONET = (
 
 def _option(choice: Choice) -> click.Option:
     default = choice.paper
-    if choice.sancodec != choice.paper:
+    if choice.sancodec not in (choice.paper, None):
         default += f"; {choice.sancodec} in protocol sancodec"
     meanings = "; ".join(f"{value}: {text}" for value, text in choice.values.items())
     question = choice.question[0].upper() + choice.question[1:]

@@ -70,7 +70,7 @@ def pack_idx(values: NDArray[np.uint8]) -> bytes:
 
 
 def write_images(folder: Path, name: str) -> Path:
-    """Write 60,000 and 10,000 images: a bar at a place that tells the class."""
+    """Write 60,000 and 10,000 images: a bar at a place that tells the class, and some specks."""
     generator = np.random.default_rng(4)
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
@@ -81,6 +81,8 @@ def write_images(folder: Path, name: str) -> Path:
         pictures = np.zeros((n, 28, 28), np.uint8)
         for kind in range(10):
             pictures[labels == kind, 2 * kind + 4 : 2 * kind + 6, 4 + kind : 20] = 200
+        specks = generator.integers(0, 28, (n, 3, 2))
+        pictures[np.arange(n)[:, None], specks[..., 0], specks[..., 1]] = 90
         (place / image_file).write_bytes(pack_idx(pictures))
         (place / label_file).write_bytes(pack_idx(labels))
     return place

@@ -127,7 +127,7 @@ def test_protocol_sancodec_runs_and_keeps_test_data_out_of_its_choices(
     assert row["paper_activation"] == best[experiment]
     assert 0 < float(row["mean_flithos"]) < 1
     found = json.loads((output / "results.json").read_text())
-    assert found["settings"]["choices"]["keep"] == "best"
+    assert "choose-on" not in found["settings"]["choices"]
     assert _is_png(
         output / "figures" / f"chain-{'mitdb' if experiment == 'physionet' else experiment}.png"
     )

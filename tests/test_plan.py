@@ -32,16 +32,15 @@ def test_the_scale_is_that_of_section_four() -> None:
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.name)
 def test_every_choice_has_defaults_among_its_values(choice: Any) -> None:
     assert choice.paper in choice.values
-    assert choice.sancodec in choice.values
+    assert choice.sancodec in (None, *choice.values)
     assert set(choice.experiments) <= set(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_protocol_sancodec_chooses_nothing_on_test_data_and_keeps_the_best(experiment: str) -> None:
     chosen = resolve(experiment, "sancodec", {})
-    assert chosen["keep"] == "best"
-    assert chosen["synthesis"] == "matched"
-    assert chosen.get("choose-on", "validation") == "validation"
+    assert not {"start", "synthesis", "keep", "choose-on"} & set(chosen)
+    assert chosen.get("keep-classifier", "best") == "best"
     assert chosen.get("weights", "all") == "all"
     assert chosen.get("baseline", "test") == "test"
 
@@ -49,8 +48,15 @@ def test_protocol_sancodec_chooses_nothing_on_test_data_and_keeps_the_best(exper
 def test_a_choice_is_taken_and_described() -> None:
     chosen = resolve("physionet", "paper", {"keep": "best"})
     assert chosen["keep"] == "best"
-    assert len(describe(chosen)) == len(choices_of("physionet"))
-    assert any("[keep=best]" in sentence for sentence in describe(chosen))
+    sentences = describe("paper", chosen)
+    assert len(sentences) == len(choices_of("physionet"))
+    assert any("[keep=best]" in sentence for sentence in sentences)
+
+
+def test_protocol_sancodec_says_what_it_does_and_not_what_it_does_not() -> None:
+    text = "\n".join(describe("sancodec", resolve("physionet", "sancodec", {})))
+    assert "pursuit" in text
+    assert "N(0, 0.1)" not in text
 
 
 @pytest.mark.parametrize(

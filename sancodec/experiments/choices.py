@@ -2,8 +2,9 @@
 
 The defaults of protocol ``paper`` are those that give the numbers of the paper's tables, found by
 experiment (benchmarks/paper/README.md): where the text and the authors' released code disagree,
-the tables follow the code. Protocol ``sancodec`` keeps the best epoch, chooses nothing on test
-data, counts all weights, and fixes everything that is not about reading the data.
+the tables follow the code. Protocol ``sancodec`` searches for activations and kernels, so that
+some of the choices have no place in it; it chooses nothing on test data, counts all weights, and
+fixes everything that is not about reading the data.
 """
 
 from __future__ import annotations
@@ -15,6 +16,14 @@ from sancodec.errors import ConfigError
 from sancodec.experiments.paper import EXPERIMENTS
 
 PROTOCOLS = ("paper", "sancodec")
+
+_SEARCH = (
+    "activations: searched for the smallest flithos of each observation by pursuit, with matched "
+    "synthesis, amplitudes refitted to the least sum of absolute errors",
+    "kernels: refitted in turn with the activations, from many starts; the iteration, and on "
+    "PhysioNet the number and the sizes of the kernels, are those of the lowest mean flithos over "
+    "the training and the validation part together",
+)
 
 _PHYSIONET = ("physionet",)
 _UCI = ("uci-epilepsy",)
@@ -33,8 +42,8 @@ class Choice:
         What is chosen.
     values : dict of str
         What each value means, and where it comes from.
-    paper, sancodec : str
-        Default of each protocol.
+    paper, sancodec : str or None
+        Default of each protocol; None where the protocol has no such choice.
     experiments : tuple of str
         Where it acts.
     of_data : bool
@@ -45,11 +54,11 @@ class Choice:
     question: str
     values: Mapping[str, str]
     paper: str
-    sancodec: str
+    sancodec: str | None
     experiments: tuple[str, ...] = EXPERIMENTS
     of_data: bool = False
 
-    def default(self, protocol: str) -> str:
+    def default(self, protocol: str) -> str | None:
         """Give the value that a protocol takes."""
         return self.paper if protocol == "paper" else self.sancodec
 
@@ -63,7 +72,7 @@ CHOICES = (
             "constant": "0.1 everywhere (later versions of the released code)",
         },
         paper="normal",
-        sancodec="normal",
+        sancodec=None,
     ),
     Choice(
         name="synthesis",
@@ -74,19 +83,29 @@ CHOICES = (
             "matched": "the adjoint of the analysis: what is added is the kernel itself",
         },
         paper="paper",
-        sancodec="matched",
+        sancodec=None,
     ),
     Choice(
         name="keep",
-        question="epoch kept, of SANs and of classifiers",
+        question="epoch of a SAN kept",
         values={
-            "best": "the one of lowest mean flithos, of highest accuracy for classifiers, on the "
-            "validation part (the text)",
+            "best": "the one of lowest mean flithos on the validation part (the text)",
             "last": "the last one (released code: it keeps a reference to the best model, not a "
             "copy)",
         },
         paper="last",
+        sancodec=None,
+    ),
+    Choice(
+        name="keep-classifier",
+        question="epoch of a classifier kept",
+        values={
+            "best": "the one of highest accuracy on the validation part",
+            "last": "the last one (released code)",
+        },
+        paper="last",
         sancodec="best",
+        experiments=(*_UCI, *_IMAGES),
     ),
     Choice(
         name="choose-on",
@@ -96,7 +115,7 @@ CHOICES = (
             "test": "the test part (released code)",
         },
         paper="test",
-        sancodec="validation",
+        sancodec=None,
         experiments=_PHYSIONET,
     ),
     Choice(
@@ -198,12 +217,14 @@ def resolve(experiment: str, protocol: str, given: Mapping[str, str]) -> dict[st
             raise ConfigError(f"{name}: {value!r}, expected one of {expected}")
         if protocol != "paper" and not acting[name].of_data:
             raise ConfigError(f"{name}: protocol {protocol} fixes it; it is free in protocol paper")
-    return {name: given.get(name, choice.default(protocol)) for name, choice in acting.items()}
+    chosen = {name: given.get(name, choice.default(protocol)) for name, choice in acting.items()}
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
-def describe(chosen: Mapping[str, str]) -> list[str]:
-    """Say every choice in a sentence."""
-    return [
+def describe(protocol: str, chosen: Mapping[str, str]) -> list[str]:
+    """Say what a protocol does, and every choice, in a sentence each."""
+    sentences = [
         f"{BY_NAME[name].question}: {BY_NAME[name].values[value]} [{name}={value}]"
         for name, value in chosen.items()
     ]
+    return [*_SEARCH, *sentences] if protocol == "sancodec" else sentences

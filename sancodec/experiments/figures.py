@@ -20,6 +20,7 @@ from sancodec.experiments.density import density
 from sancodec.experiments.tables import NAMES
 
 _LIMIT = 2.5
+_DPI = 85
 _ORDER = {name: place for place, name in enumerate(NAMES)}
 _WITHOUT_VERSION: dict[str, Any] = {"Software": None}
 
@@ -256,4 +257,4 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _save(figure: Figure, target: Path) -> None:
-    figure.savefig(target, format="png", dpi=110, metadata=_WITHOUT_VERSION)
+    figure.savefig(target, format="png", dpi=_DPI, metadata=_WITHOUT_VERSION)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from sancodec.experiments.cells import Cell, stack_kernels
 from sancodec.experiments.dataset import Dataset
 from sancodec.experiments.plan import PURSUIT, Plan
 from sancodec.experiments.sweeping import OnStep, classify, with_signals
-from sancodec.parallel import map_in_order
+from sancodec.parallel import jobs_of, map_in_order
 from sancodec.training.applied import apply_san
 from sancodec.training.pursuit import (
     EncodeConfig,
@@ -109,13 +108,11 @@ def _searches(plan: Plan) -> list[LearnConfig]:
     ]
 
 
-def _encode(signals: NDArray[np.float32], kernels: Kernels) -> Any:
-    """Give the encodings of signals, some at a time, in order, on as many threads as torch has."""
+def _encode(signals: NDArray[np.float32], kernels: Kernels) -> Iterator[Encoding]:
+    """Give the encodings of signals, some at a time, in order, on a thread for each processor."""
     config = EncodeConfig(n_sweeps=_SWEEPS[signals.ndim - 1])
     pieces = (signals[first : first + _AT_ONCE] for first in range(0, len(signals), _AT_ONCE))
-    return map_in_order(
-        lambda piece: encode(piece, kernels, config), pieces, torch.get_num_threads()
-    )
+    return map_in_order(lambda piece: encode(piece, kernels, config), pieces, jobs_of(None))
 
 
 def _accuracy(dataset: Dataset, plan: Plan, encoded: dict[int, Encoded]) -> float:

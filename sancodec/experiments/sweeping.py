@@ -141,7 +141,7 @@ def classify(dataset: Dataset, plan: Plan) -> ClassifierResult:
         n_classes=dataset.n_classes,
         n_epochs=plan.scale.n_epochs,
         batch_size=plan.scale.batch_size,
-        keep="last" if plan.choices["keep"] == "last" else "best",
+        keep="last" if plan.choices["keep-classifier"] == "last" else "best",
         seed=plan.seed,
     )
     training, validation, test = (_labelled(part) for part in dataset.parts)

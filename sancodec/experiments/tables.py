@@ -53,7 +53,7 @@ class Results:
         return {
             "format": _FORMAT,
             "settings": self.plan.settings(),
-            "choices": describe(self.plan.choices),
+            "choices": describe(self.plan.protocol, self.plan.choices),
             "rows": [row.to_json() for row in self.rows],
             "lowest_flithos": [vars(group) for group in lowest_of_groups(self.plan, self.rows)],
             "notes": {name: list(notes) for name, notes in self.notes.items()},
@@ -116,13 +116,22 @@ def _settings(results: Results) -> list[str]:
     sizes = scale.kernel_sizes
     whole = sizes == tuple(range(sizes[0], sizes[-1] + 1))
     spelled = f"{sizes[0]} to {sizes[-1]}" if whole else ", ".join(map(str, sizes))
-    lines = [
-        f"- {scale.n_kernels} kernel(s) of {spelled} samples, {scale.n_epochs} epochs in batches "
-        f"of {scale.batch_size}, border tolerance {scale.border_tolerance}, seed {plan.seed}"
-    ]
+    epochs = f"{scale.n_epochs} epochs in batches of {scale.batch_size}"
+    if plan.protocol == "paper":
+        lines = [
+            f"- {scale.n_kernels} kernel(s) of {spelled} samples, {epochs}, border tolerance "
+            f"{scale.border_tolerance}, seed {plan.seed}"
+        ]
+    elif plan.experiment == "physionet":
+        lines = [f"- up to three kernels, none longer than {sizes[-1]} samples, seed {plan.seed}"]
+    else:
+        lines = [
+            f"- {scale.n_kernels} kernels of {spelled} samples, classifiers: {epochs}, seed "
+            f"{plan.seed}"
+        ]
     if scale.n_observations is not None:
         lines.append(f"- QUICK: at most {scale.n_observations} observations of each part")
-    lines += [f"- {sentence}" for sentence in describe(plan.choices)]
+    lines += [f"- {sentence}" for sentence in describe(plan.protocol, plan.choices)]
     lines += [f"- {name}: {note}" for name, notes in results.notes.items() for note in notes]
     lines += [
         f"- {name}: the classifier has {accuracy:.1f} % on the original data"
