@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sancodec.experiments.cells import Cell
 from sancodec.experiments.density import density
+from sancodec.experiments.plan import PURSUIT
 from sancodec.experiments.tables import NAMES
 
 _LIMIT = 2.5
@@ -96,7 +97,9 @@ def draw_epochs(cells: Sequence[Cell], target: Path) -> None:
         for activation in _activations(cells)
     }
     n_epochs = max(len(cell.epoch_flithos) for cell in cells)
-    _draw_bands(curves, np.arange(1, n_epochs + 1), "epoch", target)
+    searched = any(cell.activation == PURSUIT for cell in cells)
+    label = "iteration" if searched else "epoch"
+    _draw_bands(curves, np.arange(1, n_epochs + 1), label, target)
 
 
 def draw_sizes(cells: Sequence[Cell], target: Path) -> None:
@@ -136,7 +139,7 @@ def draw_kernels(cells: Sequence[Cell], target: Path) -> None:
             axes.set_title(head if alone else f"{cell.dataset}\n{head}", fontsize=7)
             if column == 0:
                 axes.set_ylabel(NAMES[cell.activation], fontsize=7)
-    figure.subplots_adjust(left=0.06, right=0.99, top=0.92, bottom=0.03, hspace=0.75, wspace=0.15)
+    _adjust(figure, above=0.55, hspace=0.75, wspace=0.15)
     _save(figure, target)
 
 
@@ -165,7 +168,7 @@ def draw_chain(cells: Sequence[Cell], target: Path) -> None:
         row[0].yaxis.label.set_fontsize(7)
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=8)
-    figure.subplots_adjust(left=0.05, right=0.99, top=0.93, bottom=0.02, hspace=0.08, wspace=0.06)
+    _adjust(figure, above=0.3, hspace=0.08, wspace=0.06)
     _save(figure, target)
 
 
@@ -248,6 +251,19 @@ def _activations(cells: Sequence[Cell]) -> list[str]:
 
 def _colour(cell: Cell) -> str:
     return f"C{_ORDER[cell.activation]}"
+
+
+def _adjust(figure: Figure, *, above: float, hspace: float, wspace: float) -> None:
+    """Leave room for titles, ``above`` inches, and for what stands at the left."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(
+        left=0.55 / width,
+        right=1 - 0.1 / width,
+        bottom=0.1 / height,
+        top=1 - above / height,
+        hspace=hspace,
+        wspace=wspace,
+    )
 
 
 def _figure(width: float, height: float) -> Figure:

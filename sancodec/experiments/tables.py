@@ -90,9 +90,9 @@ def as_markdown(results: Results) -> str:
     plan = results.plan
     parts = [
         f"# {plan.experiment}, protocol {plan.protocol}\n",
-        f"Beside table {_NUMBERS[plan.experiment]} of the paper. Each cell: the paper's value, "
-        "ours, and ours less the paper's. CR^-1, normalized loss L~ and flithos are means over "
-        "the test part.\n",
+        f"Beside table {_NUMBERS[plan.experiment]} of the paper{_beside(plan)}. Each cell: the "
+        "paper's value, ours, and ours less the paper's. CR^-1, normalized loss L~ and flithos are "
+        "means over the test part.\n",
         *_settings(results),
         "## Mean flithos\n",
         *_summary(results),
@@ -104,6 +104,13 @@ def as_markdown(results: Results) -> str:
 
 
 _KINDS = ("paper_", "difference_")
+
+
+def _beside(plan: Plan) -> str:
+    if plan.protocol == "paper":
+        return ""
+    line = "data set" if plan.experiment == "physionet" else "kernel size"
+    return f", each {line} beside the one of its five activation functions with the lowest flithos"
 
 
 def _figures(results: Results) -> list[str]:
