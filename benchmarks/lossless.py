@@ -77,7 +77,7 @@ def main(paths: tuple[str, ...], seconds: float | None, markdown: bool, as_json:
     for record in _find_records(paths):
         with tempfile.TemporaryDirectory() as folder:
             try:
-                path = _excerpt(record, seconds, Path(folder)) if seconds else record
+                path = excerpt(record, seconds, Path(folder)) if seconds else record
                 if not warm:
                     # Compilation happens once for a machine; it is no part of the speed.
                     _measure_ours("sancodec", path)
@@ -102,7 +102,7 @@ def _find_records(paths: tuple[str, ...]) -> Iterator[Path]:
         yield from (header.with_suffix("") for header in headers)
 
 
-def _excerpt(record: Path, seconds: float, folder: Path) -> Path:
+def excerpt(record: Path, seconds: float, folder: Path) -> Path:
     """Write the first part of a record as WFDB, in the narrowest of the formats 212, 16 and 32."""
     import wfdb
 
