@@ -20,7 +20,6 @@ VERBS = {
     "verify": "Check .san files: checksums, decoding, hash of the samples.",
     "models": "List the shipped models, and draw their kernels.",
     "train": "Train the kernels of a signal type on records.",
-    "train": "Train the kernels of a signal type on WFDB records.",
     "experiments": "Run the experiments of the SAN paper beside its numbers.",
     "demo": "Simulate an ECG, encode it, decode it, compare, report, draw.",
 }
