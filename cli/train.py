@@ -1,11 +1,9 @@
-"""sancodec train: WFDB records to the kernels of a signal type, as an ONNX model."""
+"""sancodec train: records to the kernels of a signal type, as an ONNX model."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +11,14 @@ import click
 
 from sancodec.cli._options import force_option
 from sancodec.cli._terminal import SOME_FAILED, printable, progress_bar
+from sancodec.cli._train_options import training_options
+from sancodec.cli._train_report import figures_of, print_json, print_table
 from sancodec.errors import ConfigError, OutputError, SancodecError
 
 if TYPE_CHECKING:
+    from sancodec.training.base import Base
     from sancodec.training.job import TrainJob
-    from sancodec.training.trainer import TrainConfig, TrainResult
-    from sancodec.training.windows import WindowConfig
+    from sancodec.training.trainer import TrainConfig
 
 _NEEDED = ("torch", "onnx", "scipy")
 _SIGNAL_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -40,54 +40,7 @@ _SIGNAL_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
     metavar="FILE.onnx",
     help="Model to write.",
 )
-@click.option("--kernels", default=4, show_default=True, help="Number of kernels.")
-@click.option("--epochs", default=12, show_default=True, help="Number of epochs.")
-@click.option(
-    "--starts",
-    default=6,
-    show_default=True,
-    help="Sets of kernels tried for an epoch; the best one is trained on.",
-)
-@click.option("--seed", default=0, show_default=True, help="Same seed, same records, same bytes.")
-@click.option("--fs", default=360.0, show_default=True, metavar="HZ", help="Of the model, in Hz.")
-@click.option(
-    "--before",
-    default=0.267,
-    show_default=True,
-    metavar="SECONDS",
-    help="Length of the kernels before their centre, in seconds.",
-)
-@click.option(
-    "--after",
-    default=0.444,
-    show_default=True,
-    metavar="SECONDS",
-    help="Length of the kernels from their centre on, in seconds.",
-)
-@click.option(
-    "--distance",
-    default=0.3,
-    show_default=True,
-    metavar="SECONDS",
-    help="Minimum extrema distance across all kernels, in seconds.",
-)
-@click.option(
-    "--baseline",
-    default=1.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Running mean that is taken off as baseline, in seconds; 0 takes off the mean alone.",
-)
-@click.option(
-    "--window",
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Length of the windows that are trained on, in seconds.",
-)
-@click.option(
-    "--windows", default=60, show_default=True, help="Windows of each record, evenly spread."
-)
+@training_options
 @click.option("--licence", default="", help="Licence of the records, kept in the model.")
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Report the result as one line of JSON.")
@@ -101,62 +54,109 @@ def train(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train the kernels of a signal type on WFDB records, and write them as an ONNX model.
+    """Train the kernels of a signal type on records, and write them as an ONNX model.
 
-    RECORDS are records as WFDB names them (100), headers (100.hea), or folders, which stand for
-    every record below them. The epoch kept is the one with the lowest mean flithos on windows
-    that were held back.
+    RECORDS are records as WFDB names them (100), headers (100.hea), folders, which stand for
+    every WFDB record below them, text files with a column for each signal (.csv, .tsv, .txt), or
+    zip archives of such. The epoch kept is the one with the lowest mean flithos on windows that
+    were held back.
+
+    Every time is in seconds. With --checkpoint, the same command takes up a training that was
+    interrupted, and ends with the same model.
 
     \b
-    Example:
+    Examples:
       sancodec train mitdb --signal-type ecg -o ecg.onnx
+      sancodec train drivedb --channels RESP --signal-type respiration --fs 25 -o resp.onnx
+      sancodec train bidmc_01.csv --csv-fs 125 --channels PLETH --signal-type ppg -o ppg.onnx
+      sancodec train mitdb --signal-type ecg -o ecg.onnx --grow --kernels 8 --checkpoint ecg.pt
+      sancodec train ppg --signal-type ppg -o both.onnx --extend ecg --kernels 1
     """
     _check_output(signal_type, output, force=force)
+    _check_checkpoint(settings["checkpoint"], output)
     _check_installed()
-    from sancodec.training.job import TrainJob, fit, read_records  # noqa: PLC0415
+    from sancodec.training.job import fit, read_records  # noqa: PLC0415
 
-    config, windows = _configs(settings)
-    job = TrainJob(
-        sources=records,
-        signal_type=signal_type,
-        output=output,
-        licence=licence,
-        config=config,
-        windows=windows,
-    )
+    job = _job(records, signal_type, output, licence, settings)
     with progress_bar("reading records") as on_record:
         read, skipped = read_records(job, on_record)
     for problem in skipped:
         click.echo(f"sancodec: skipped: {printable(problem)}", err=True)
     with progress_bar("training") as on_batch:
         result = fit(job, read, on_batch)
-    figures = _figures(job, [record.name for record in read], result)
-    _print_json(figures, len(skipped)) if as_json else _print_table(figures, result)
+    figures = figures_of(job, [record.name for record in read], result)
+    print_json(figures, len(skipped)) if as_json else print_table(figures, result)
     if skipped:
         click.get_current_context().exit(SOME_FAILED)
 
 
-def _configs(settings: dict[str, Any]) -> tuple[TrainConfig, WindowConfig]:
-    from sancodec.training.trainer import TrainConfig  # noqa: PLC0415
-    from sancodec.training.windows import WindowConfig  # noqa: PLC0415
+def _job(
+    records: tuple[Path, ...],
+    signal_type: str,
+    output: Path,
+    licence: str,
+    settings: dict[str, Any],
+) -> TrainJob:
+    from sancodec.training.base import Base  # noqa: PLC0415
+    from sancodec.training.job import TrainJob  # noqa: PLC0415
+    from sancodec.training.resources import Resources  # noqa: PLC0415
+    from sancodec.training.windows import InputConfig, WindowConfig  # noqa: PLC0415
 
-    config = TrainConfig(
+    base = Base.of(settings["extend"]) if settings["extend"] else None
+    config = _config(settings, base)
+    return TrainJob(
+        sources=records,
+        signal_type=signal_type,
+        output=output,
+        licence=licence,
+        config=config,
+        windows=WindowConfig(
+            fs=config.fs,
+            seconds=settings["window"],
+            baseline_seconds=settings["baseline"],
+            n_per_record=settings["windows"],
+            inputs=InputConfig(
+                channels=settings["channels"],
+                text_fs=settings["csv_fs"],
+                valid_range=settings["valid_range"],
+            ),
+        ),
+        base=base,
+        resources=Resources(
+            device=settings["device"],
+            n_threads=settings["threads"],
+            checkpoint=settings["checkpoint"],
+        ),
+    )
+
+
+def _config(settings: dict[str, Any], base: Base | None) -> TrainConfig:
+    """Give the settings; sizes that are not given are those of the model that is extended."""
+    from sancodec.training.trainer import TrainConfig  # noqa: PLC0415
+
+    sizes = base.sizes() if base else {}
+    given = {
+        "fs": settings["fs"],
+        "before_seconds": settings["before"],
+        "after_seconds": settings["after"],
+        "time_scales": settings["time_scales"],
+    }
+    sizes |= {name: size for name, size in given.items() if size is not None}
+    return TrainConfig(
         n_kernels=settings["kernels"],
         n_epochs=settings["epochs"],
         n_starts=settings["starts"],
         seed=settings["seed"],
-        fs=settings["fs"],
-        before_seconds=settings["before"],
-        after_seconds=settings["after"],
         distance_seconds=settings["distance"],
+        batch_size=settings["batch"],
+        loss=settings["loss"],
+        compete=settings["compete"],
+        annealing_seconds=settings["distance_annealing"],
+        dropout=settings["dropout"],
+        grow=settings["grow"],
+        patience=settings["patience"],
+        **sizes,
     )
-    windows = WindowConfig(
-        fs=settings["fs"],
-        seconds=settings["window"],
-        baseline_seconds=settings["baseline"],
-        n_per_record=settings["windows"],
-    )
-    return config, windows
 
 
 def _check_output(signal_type: str, output: Path, *, force: bool) -> None:
@@ -173,43 +173,18 @@ def _check_output(signal_type: str, output: Path, *, force: bool) -> None:
         raise OutputError(f"{output.parent}: no such folder; make it first")
 
 
+def _check_checkpoint(checkpoint: Path | None, output: Path) -> None:
+    if checkpoint is None:
+        return
+    if checkpoint.is_dir() or checkpoint.resolve() == output.resolve():
+        raise OutputError(f"--checkpoint {checkpoint}: name a file of its own")
+    if not checkpoint.parent.is_dir():
+        raise OutputError(f"--checkpoint {checkpoint}: no such folder; make it first")
+
+
 def _check_installed() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise SancodecError(
             f"training needs {', '.join(missing)}; install with: pip install 'sancodec[train]'"
         )
-
-
-def _figures(job: TrainJob, records: list[str], result: TrainResult) -> dict[str, Any]:
-    return {
-        "model": str(job.output),
-        "signal_type": job.signal_type,
-        "digest": result.bank.digest,
-        "records": records,
-        "best": asdict(result.best),
-        "epochs": [asdict(epoch) for epoch in result.epochs],
-    }
-
-
-def _print_json(figures: dict[str, Any], n_skipped: int) -> None:
-    click.echo(json.dumps({**figures, "n_skipped": n_skipped}))
-
-
-def _print_table(figures: dict[str, Any], result: TrainResult) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    columns = ("epoch", "training loss", "1/CR", "normalized loss", "flithos", "")
-    table = Table(*columns, box=None, header_style="bold")
-    for epoch in result.epochs:
-        numbers = (epoch.training_loss, epoch.inverse_cr, epoch.normalized_loss, epoch.flithos)
-        kept = "kept" if epoch.epoch == result.best.epoch else ""
-        table.add_row(str(epoch.epoch), *(f"{number:.4f}" for number in numbers), kept)
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(
-        f"Kept epoch {result.best.epoch}: the lowest mean flithos on held-back windows, "
-        f"{result.best.flithos:.4f}, over {len(figures['records'])} records."
-    )
-    console.print(f"{printable(figures['model'])}: digest {figures['digest']}", soft_wrap=True)

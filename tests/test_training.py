@@ -1,7 +1,9 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,21 +11,23 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'sancodec[train]'")
 
 from click.testing import CliRunner  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
 from torch import Tensor  # noqa: E402
+from training_signals import CONFIG, QUICK, beats, records, write_record  # noqa: E402
 
 import sancodec.models  # noqa: E402
+from sancodec.cli.main import main  # noqa: E402
 from sancodec.cli.train import train as train_command  # noqa: E402
 from sancodec.errors import ConfigError, OutputError, RecordError, SancodecError  # noqa: E402
 from sancodec.san import activations  # noqa: E402
+from sancodec.training.batches import Batches  # noqa: E402
 from sancodec.training.network import (  # noqa: E402
     Shape,
     SparselyActivatedNetwork,
-    compete,
     joint_strength,
     taper,
     tapered,
 )
+from sancodec.training.territory import compete  # noqa: E402
 from sancodec.training.trainer import TrainConfig, evaluate, train  # noqa: E402
 from sancodec.training.windows import (  # noqa: E402
     RecordWindows,
@@ -34,36 +38,6 @@ from sancodec.training.windows import (  # noqa: E402
 )
 
 SHAPE = Shape(n_kernels=2, n_taps=40, centre=15, distance=12)
-
-
-def beats(n_samples: int, seed: int) -> Tensor:
-    """Two leads of beats of two shapes, of both signs, at irregular places."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(n_samples, dtype=np.float64)
-    signal = np.zeros((2, n_samples))
-    for i, place in enumerate(np.arange(25, n_samples - 30, 45) + rng.integers(-4, 5)):
-        late = t - place - rng.integers(-3, 4)
-        narrow = np.exp(-(late**2) / 6)
-        wide = np.exp(-((late - 4) ** 2) / 30) - 0.5 * np.exp(-((late - 14) ** 2) / 30)
-        signal += np.array([[1.0], [-0.6]]) * (wide if i % 3 == 0 else narrow)
-    return torch.from_numpy(signal + rng.normal(0, 0.02, signal.shape)).float()
-
-
-def records(n_records: int = 3) -> list[RecordWindows]:
-    return [
-        RecordWindows(name=f"r{r}", windows=np.stack([window(10 * r + i) for i in range(10)]))
-        for r in range(n_records)
-    ]
-
-
-def window(seed: int) -> NDArray[np.float32]:
-    return normalise(beats(400, seed).double().numpy(), 100.0, 0.0)
-
-
-CONFIG = TrainConfig(
-    n_kernels=2, n_epochs=4, fs=100.0, before_seconds=0.15, after_seconds=0.25,
-    distance_seconds=0.12, n_starts=2,
-)  # fmt: skip
 
 
 def kernels_of(seed: int) -> Tensor:
@@ -148,7 +122,7 @@ def test_the_kernels_kept_are_those_of_the_epoch_with_the_lowest_flithos() -> No
 
 
 def test_the_best_epoch_is_kept_when_later_ones_are_worse(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sancodec.training import trainer
+    from sancodec.training import runs
 
     seen: list[Tensor] = []
 
@@ -156,7 +130,7 @@ def test_the_best_epoch_is_kept_when_later_ones_are_worse(monkeypatch: pytest.Mo
         seen.append(network.kernels().detach().clone())
         return 0.1, 0.1, float(len(seen))
 
-    monkeypatch.setattr(trainer, "evaluate", worse_every_time)
+    monkeypatch.setattr(runs, "evaluate", worse_every_time)
     result = train(records(), CONFIG)
     first_epoch = CONFIG.n_starts
     assert result.best.epoch == 1
@@ -198,11 +172,121 @@ def test_too_few_windows_to_hold_any_back_are_refused() -> None:
         {"before_seconds": -1.0},
         {"after_seconds": 1e6},
         {"before_seconds": 0.0, "after_seconds": 0.001},
+        {"before_seconds": 0.5, "after_seconds": 0.0},
+        {"before_seconds": float("nan")},
+        {"after_seconds": float("inf")},
+        {"fs": 1e308, "after_seconds": 100.0},
+        {"distance_seconds": float("nan")},
+        {"distance_seconds": 1e9},
+        {"annealing_seconds": -0.1},
+        {"annealing_seconds": float("inf")},
+        {"seed": 1 << 63},
+        {"learning_rate": 0.0},
+        {"batch_size": 0},
+        {"loss": "mape"},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"dropout": float("nan")},
+        {"patience": 0},
+        {"time_scales": ()},
+        {"time_scales": (0.8, 1.25)},
+        {"time_scales": (1.0, 1.0)},
+        {"time_scales": (1.0, float("nan"))},
+        {"time_scales": (0.1, 1.0)},
+        {"time_scales": (1.0, 2.0), "n_kernels": 33},
+        {"time_scales": (1.0, 4.0), "after_seconds": 100.0},
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         TrainConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_training_stops_when_patience_is_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sancodec.training import runs
+
+    worths = iter([0.9, 0.5, 0.4, 0.45, 0.41, 0.3])
+    monkeypatch.setattr(runs, "evaluate", lambda *_: (0.1, 0.1, next(worths)))
+    config = replace(CONFIG, n_starts=1, n_epochs=9, patience=2)
+    calls: list[tuple[int, int]] = []
+    result = train(records(), config, lambda done, total: calls.append((done, total)))
+    # The first figure is that of the start.
+    assert [epoch.flithos for epoch in result.epochs] == [0.5, 0.4, 0.45, 0.41]
+    assert result.best.epoch == 2
+    assert calls[-1][0] == calls[-1][1]
+
+
+def test_a_training_that_diverges_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sancodec.training import runs
+
+    monkeypatch.setattr(runs, "evaluate", lambda *_: (0.1, float("nan"), float("nan")))
+    with pytest.raises(SancodecError, match="diverged"):
+        train(records(), CONFIG)
+
+
+def test_the_distance_is_annealed_from_the_first_to_the_wanted_by_a_cosine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sancodec.training import network
+
+    distances: list[int] = []
+
+    def remember(strength: Tensor, distance: int) -> tuple[Tensor, Tensor]:
+        distances.append(distance)
+        return compete(strength, distance)
+
+    monkeypatch.setattr(network, "compete", remember)
+    config = replace(CONFIG, n_starts=1, annealing_seconds=0.52)
+    train(records(), config)
+    judged = [d for d in distances if d == config.shape.distance]
+    practised = [d for d in distances if d != config.shape.distance]
+    main = practised[practised.index(52, 1) :]
+    n_steps = 3 * config.n_epochs
+    steps = np.arange(len(main))
+    expected = np.rint(12 + 40 * (1 + np.cos(np.pi * steps / n_steps)) / 2)
+    np.testing.assert_array_equal(main, expected)
+    assert len(main) >= n_steps - 2
+    assert judged
+
+
+@pytest.mark.parametrize("change", [{"loss": "mse"}, {"dropout": 0.3}, {"compete": False}])
+def test_each_choice_of_training_changes_the_kernels(change: dict[str, Any]) -> None:
+    """An option that is accepted acts."""
+    plain = train(records(), CONFIG)
+    assert train(records(), replace(CONFIG, **change)).bank.digest != plain.bank.digest
+
+
+def test_the_mean_squared_error_is_lowered_where_it_is_asked_for() -> None:
+    losses = {}
+    for loss in ("mae", "mse"):
+        result = train(records(), replace(CONFIG, loss=loss))
+        kernels = torch.from_numpy(result.bank.kernels[:, 0] / 16384.0).float()
+        network = SparselyActivatedNetwork(CONFIG.shape, kernels)
+        errors = [
+            network(windows).reconstruction - windows
+            for windows in (torch.from_numpy(record.windows) for record in records())
+        ]
+        losses[loss] = float(torch.cat(errors).square().mean().detach())
+    assert losses["mse"] < losses["mae"]
+
+
+def test_records_of_few_windows_are_counted_on_together_and_share_batches() -> None:
+    """Ten seconds each are most clinical archives: they were refused, or trained one by one."""
+    singles = [
+        RecordWindows(name=f"s{i}", windows=window[None])
+        for i, window in enumerate(records(1)[0].windows)
+    ]
+    wide = RecordWindows(name="wide", windows=np.ones((2, 3, 400), np.float32))
+    batches = Batches([*singles, wide], 4, torch.device("cpu"))
+    held_back = torch.cat(batches.held_back).numpy()
+    np.testing.assert_array_equal(held_back, records(1)[0].windows[[4, 9]])
+    assert sorted(windows.shape for windows in batches.training) == [(2, 3, 400), (8, 2, 400)]
+    order = batches.draw(torch.Generator().manual_seed(1))
+    assert sorted(len(part) for _, part in order) == [2, 4, 4]
+    drawn = torch.cat([batch for batch in batches.of(order) if batch.shape[1] == 2])
+    assert torch.equal(
+        drawn.sum((1, 2)).sort().values, batches.training[0].sum((1, 2)).sort().values
+    )
 
 
 def test_windows_without_room_for_a_kernel_are_refused() -> None:
@@ -236,18 +320,6 @@ def test_normalised_leads_have_no_wander_and_deviation_one() -> None:
     assert not normalised[1].any()
 
 
-def write_record(folder: Path, name: str, n_seconds: int = 60, fs: int = 100) -> None:
-    import wfdb
-
-    folder.mkdir(exist_ok=True)
-    leads = beats(n_seconds * fs, len(name)).numpy().T
-    wfdb.wrsamp(
-        name, fs=fs, units=["mV"] * 2, sig_name=["I", "II"], fmt=["16"] * 2,
-        d_signal=np.rint(200 * leads).astype(np.int64), adc_gain=[200] * 2, baseline=[0] * 2,
-        write_dir=str(folder),
-    )  # fmt: skip
-
-
 def test_records_of_another_frequency_are_resampled_to_that_of_the_model(tmp_path: Path) -> None:
     write_record(tmp_path, "a")
     config = WindowConfig(fs=250.0, seconds=4.0, n_per_record=5)
@@ -274,10 +346,6 @@ def test_flat_and_short_records_are_refused_by_name(tmp_path: Path) -> None:
         read_windows(tmp_path / "short", WindowConfig(fs=100.0, seconds=4.0))
 
 
-SIZES = "--fs 100 --before 0.15 --after 0.25 --distance 0.12 --window 4 --windows 10"
-QUICK = f"--signal-type beats --kernels 2 --epochs 2 --starts 1 {SIZES}".split()
-
-
 def test_the_command_writes_a_model_and_the_same_bytes_again(tmp_path: Path) -> None:
     write_record(tmp_path / "data", "a")
     write_record(tmp_path / "data", "b")
@@ -295,6 +363,65 @@ def test_the_command_writes_a_model_and_the_same_bytes_again(tmp_path: Path) -> 
     assert str(tmp_path).encode() not in models[0].read_bytes()
     assert float(metadata["flithos"]) == pytest.approx(figures["best"]["flithos"], abs=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "one.onnx", "two.onnx"]
+
+
+def test_the_figures_of_a_growing_training_are_in_the_json(tmp_path: Path) -> None:
+    write_record(tmp_path, "a")
+    arguments = [str(tmp_path / "a"), "-o", str(tmp_path / "m.onnx"), *QUICK]
+    arguments += [
+        "--grow",
+        "--patience",
+        "1",
+        "--dropout",
+        "0.1",
+        "--loss",
+        "mse",
+        "--device",
+        "cpu",
+        "--threads",
+        "2",
+    ]
+    result = CliRunner().invoke(train_command, [*arguments, "--json"], catch_exceptions=False)
+    figures = json.loads(result.stdout)
+    assert figures["device"] == "cpu"
+    assert figures["growth"][0]["n_kernels"] == 1
+    assert figures["n_learned"] == sum(step["kept"] for step in figures["growth"])
+    assert figures["n_rows"] == len(figures["held_back"]["row_shares"])
+    assert figures["held_back"]["flithos"] == figures["best"]["flithos"]
+    assert (figures["base_flithos"], figures["stopped_early"]) == (None, False)
+    assert figures["settings"]["loss"] == "mse"
+    metadata = sancodec.models.load(tmp_path / "m.onnx")[1]
+    assert (metadata["loss"], metadata["dropout"], metadata["grow"]) == ("mse", "0.1", "true")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ("--time-scales 0.8,x", "0.8,1,1.25"),
+        ("--time-scales 0.8", "time scales"),
+        ("--distance nan", "distance"),
+        ("--dropout 2", "dropout"),
+        ("--patience 0", "patience"),
+        ("--threads 0", "threads"),
+        ("--batch 0", "batch"),
+        ("--extend gone.onnx", "gone.onnx"),
+        ("--extend ecg", "extend: fs"),
+        ("--device tpu", "--device"),
+        ("--window 1e9", "window"),
+        ("--seed -1", "seed"),
+    ],
+)
+def test_a_failure_is_one_line(
+    options: str, word: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_record(tmp_path, "a")
+    arguments = ["train", str(tmp_path / "a"), "-o", str(tmp_path / "m.onnx"), *QUICK]
+    assert main([*arguments, *options.split()]) in {1, 2}
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert word in said.err
+    assert not (tmp_path / "m.onnx").exists()
 
 
 def test_the_table_says_which_epoch_was_kept(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from sancodec.errors import RecordError
+from sancodec.training.base import Base
 from sancodec.training.export import write_model
+from sancodec.training.resources import Resources
 from sancodec.training.trainer import TrainConfig, TrainResult, train
 from sancodec.training.windows import RecordWindows, WindowConfig, find_records, read_windows
 
@@ -20,7 +22,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """What to train on, how, and what to write."""
+    """What to train on, how, and what to write.
+
+    ``base`` is a model whose kernels are kept, to be written with the new ones after them.
+    """
 
     sources: tuple[Path, ...]
     signal_type: str
@@ -28,6 +33,8 @@ class TrainJob:
     licence: str
     config: TrainConfig
     windows: WindowConfig
+    base: Base | None = None
+    resources: Resources = field(default_factory=Resources)
 
 
 def read_records(
@@ -64,11 +71,14 @@ def fit(
     Raises
     ------
     ConfigError
-        The records hold too few windows for the settings.
+        The records hold too few windows for the settings, or the base or the checkpoint does
+        not fit them.
     OutputError
-        The model cannot be written.
+        The model or the checkpoint cannot be written.
+    SancodecError
+        The device or the memory that it takes is not there, or training diverged.
     """
-    result = train(records, job.config, on_batch)
+    result = train(records, job.config, on_batch, job.base, job.resources)
     write_model(job.output, result.bank, _metadata(job, records, result))
     return result
 
@@ -78,7 +88,17 @@ def _metadata(
 ) -> dict[str, str]:
     """Give the metadata of the model: nothing that differs from run to run, no path, no time."""
     best, config = result.best, job.config
-    return {
+    n_new = result.n_learned * len(config.time_scales)
+    types = [*(job.base.row_types if job.base else ()), (job.signal_type, n_new)]
+    about_rows = {
+        "row_types": json.dumps(types),
+        "time_scales": json.dumps(config.time_scales),
+        "n_taps": str(config.shape.n_taps),
+        "n_taps_before": str(config.shape.centre),
+    }
+    if job.base:
+        about_rows["extends"] = job.base.bank.digest
+    return about_rows | {
         "signal_type": job.signal_type,
         "records": json.dumps([record.name for record in records]),
         "n_windows": str(sum(len(record.windows) for record in records)),
@@ -87,9 +107,17 @@ def _metadata(
         "normalized_loss": f"{best.normalized_loss:.4f}",
         "epoch": f"{best.epoch} of {config.n_epochs}",
         "seed": str(config.seed),
+        "loss": config.loss,
+        "compete": json.dumps(config.compete),
+        "dropout": f"{config.dropout:g}",
         "distance_seconds": f"{config.distance_seconds:g}",
+        "annealing_seconds": json.dumps(config.annealing_seconds),
+        "grow": json.dumps(config.grow),
+        "device": result.device,
         "window_seconds": f"{job.windows.seconds:g}",
         "baseline_seconds": f"{job.windows.baseline_seconds:g}",
+        "channels": json.dumps(job.windows.inputs.channels),
+        "valid_range": json.dumps(job.windows.inputs.valid_range),
         "licence": job.licence or "unknown",
         "sancodec_version": _version(),
     }

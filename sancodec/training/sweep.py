@@ -19,7 +19,7 @@ from torch import Tensor
 
 from sancodec.errors import ConfigError
 from sancodec.training.applied import Floats, checked_signals
-from sancodec.training.checkpoint import read_checkpoint, write_checkpoint
+from sancodec.training.checkpoint import Checkpoint
 from sancodec.training.convolution import exact_convolutions
 from sancodec.training.san import Figures, joined
 from sancodec.training.sizegroup import SizeGroup
@@ -33,6 +33,7 @@ _START, _ORDER = 0, 1
 # Bounds the maps of the validation part that are in memory at one time: 16 MiB each.
 _SAMPLES_AT_ONCE = 1 << 22
 _SIZES_TOGETHER = 64
+_RUN = "sweep"
 _FIGURES = ("training_loss", "flithos", "flithos_std", "inverse_cr", "normalized_loss")
 
 
@@ -58,9 +59,8 @@ def sweep(
     Raises
     ------
     ConfigError
-        The signals do not fit, there is no CUDA, or the checkpoint is of another training.
-    ModelError
-        The checkpoint cannot be read.
+        The signals do not fit, there is no CUDA, or the checkpoint is damaged or of another
+        training.
     OutputError
         The checkpoint cannot be written.
     """
@@ -75,14 +75,14 @@ def sweep(
         )
     with exact_convolutions(), one_thread_each(device) as pool:
         run = _Run(*signals, config=config, on_step=on_step, pool=pool)
-        label = _label(signals, config)
-        if checkpoint is not None and checkpoint.exists():
-            run.restore(read_checkpoint(checkpoint, label))
+        kept = Checkpoint(checkpoint, {"training": _label(signals, config)})
+        state = kept.find(_RUN)
+        if state is not None:
+            run.restore(state)
         while run.n_done < config.n_epochs and run.groups:
             run.train_epoch()
             run.judge_epoch()
-            if checkpoint is not None:
-                write_checkpoint(checkpoint, label, run.state())
+            kept.keep(_RUN, run.state())
         return run.result()
 
 

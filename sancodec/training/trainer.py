@@ -2,97 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from sancodec.errors import ConfigError
-from sancodec.metrics import inverse_compression_ratio, mean_flithos, normalized_loss
-from sancodec.san.kernels import MAX_KERNELS, MAX_TAPS, UNIT, KernelBank
-from sancodec.training.network import Shape, SparselyActivatedNetwork
-from sancodec.training.start import kernels_from_signals
+from sancodec.errors import ConfigError, SancodecError
+from sancodec.san.kernels import UNIT, KernelBank
+from sancodec.training.base import Base
+from sancodec.training.batches import Batches, Order
+from sancodec.training.checkpoint import Checkpoint, digest_of
+from sancodec.training.judging import EpochResult, evaluate, judge
+from sancodec.training.network import SparselyActivatedNetwork
+from sancodec.training.progress import OnBatch, Progress
+from sancodec.training.resources import Resources, repeatable
+from sancodec.training.results import Growth, TrainResult
+from sancodec.training.runs import Plan, Run, comparable
+from sancodec.training.settings import TrainConfig
+from sancodec.training.start import kernel_from_residual, kernels_from_signals
 from sancodec.training.windows import RecordWindows
 
-_HELD_BACK_EVERY = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """How a SAN is trained; every time is in seconds. The defaults suit ECG."""
-
-    n_kernels: int = 4
-    n_epochs: int = 12
-    seed: int = 0
-    fs: float = 360.0
-    before_seconds: float = 96 / 360
-    after_seconds: float = 160 / 360
-    distance_seconds: float = 0.3
-    n_starts: int = 6
-    learning_rate: float = 0.02
-    batch_size: int = 10
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.n_kernels <= MAX_KERNELS:
-            raise ConfigError(f"kernels: {self.n_kernels}, expected 1 to {MAX_KERNELS}")
-        if self.n_epochs < 1:
-            raise ConfigError(f"epochs: {self.n_epochs}, expected at least 1")
-        if self.n_starts < 1:
-            raise ConfigError(f"starts: {self.n_starts}, expected at least 1")
-        if self.seed < 0:
-            raise ConfigError(f"seed: {self.seed}, expected 0 or more")
-        if not (np.isfinite(self.fs) and self.fs > 0):
-            raise ConfigError(f"fs: {self.fs} Hz, expected above 0")
-        if min(self.before_seconds, self.after_seconds, self.distance_seconds) < 0:
-            raise ConfigError("before, after, distance: expected 0 s or more")
-        if not 8 <= self.shape.n_taps <= MAX_TAPS:
-            raise ConfigError(
-                f"before, after: kernels of {self.shape.n_taps} samples, expected 8 to {MAX_TAPS}"
-            )
-
-    @property
-    def shape(self) -> Shape:
-        """Sizes of the kernels, in samples."""
-        centre = round(self.before_seconds * self.fs)
-        return Shape(
-            n_kernels=self.n_kernels,
-            n_taps=centre + round(self.after_seconds * self.fs),
-            centre=centre,
-            distance=max(1, round(self.distance_seconds * self.fs)),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochResult:
-    """Figures of one epoch; all but the training loss on held-back windows.
-
-    ``training_loss`` is the mean absolute error in standard deviations of the signals.
-    """
-
-    epoch: int
-    training_loss: float
-    inverse_cr: float
-    normalized_loss: float
-    flithos: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """The kernels of the best epoch, and the figures of all epochs."""
-
-    bank: KernelBank
-    best: EpochResult
-    epochs: tuple[EpochResult, ...]
+__all__ = ["EpochResult", "TrainConfig", "TrainResult", "evaluate", "train"]
 
 
 def train(
     records: Sequence[RecordWindows],
     config: TrainConfig,
-    on_batch: Callable[[int, int], None] | None = None,
+    on_batch: OnBatch | None = None,
+    base: Base | None = None,
+    resources: Resources | None = None,
 ) -> TrainResult:
     """Train kernels and keep those of the epoch with the lowest mean flithos.
 
@@ -103,156 +44,196 @@ def train(
     Parameters
     ----------
     on_batch : callable, optional
-        Called with the number of batches done and in all.
+        Called with the number of batches done and in all, by one thread at a time.
+    base : Base, optional
+        A model whose kernels stay as they are; those that are learned stand beside them.
+    resources : Resources, optional
+        Device, threads, checkpoint.
+
+    Raises
+    ------
+    ConfigError
+        The records hold too few windows for the settings, the base or the checkpoint does not
+        fit them, or no kernel lowers the flithos of the base.
+    OutputError
+        The checkpoint cannot be written.
+    SancodecError
+        The device or the memory that it takes is not there, or training diverged.
     """
-    with _repeatable():
-        trainer = _Trainer(records, config, on_batch)
-        network = trainer.choose_start()
-        epochs, kernels = trainer.run(network, config.n_epochs)
-    best = min(epochs, key=lambda epoch: epoch.flithos)
-    return TrainResult(bank=_bank(kernels, config), best=best, epochs=tuple(epochs))
-
-
-def evaluate(
-    network: SparselyActivatedNetwork, signals: Sequence[Tensor]
-) -> tuple[float, float, float]:
-    """Give mean CR^-1, mean normalized loss and mean flithos over all windows.
-
-    W is charged to every window, and an activation counts on each lead, as in the paper.
-    """
-    crs: list[float] = []
-    losses: list[float] = []
-    n_weights = network.shape.n_kernels * network.shape.n_taps
-    with torch.no_grad():
-        for batch in signals:
-            output = network(batch)
-            n_leads, n_samples = batch.shape[1:]
-            for i, window in enumerate(batch.numpy()):
-                n_activations = int(output.n_activations[i]) * n_leads
-                size = n_leads * n_samples
-                crs.append(inverse_compression_ratio(size, n_weights, n_activations))
-                losses.append(normalized_loss(output.reconstruction[i].numpy(), window))
-    return float(np.mean(crs)), float(np.mean(losses)), mean_flithos(crs, losses)
+    resources = resources or Resources()
+    n_threads = resources.threads()
+    if base is not None:
+        base.check(config.shape, config.fs)
+    with repeatable(resources) as device:
+        settings = {name: str(value) for name, value in asdict(config).items()}
+        settings |= {"windows": digest_of(records), "extend": base.bank.digest if base else "none"}
+        settings |= {"device": device.type, "torch": str(torch.__version__)}
+        checkpoint = Checkpoint(resources.checkpoint, settings)
+        batches = Batches(records, config.batch_size, device)
+        n_runs = config.n_kernels if config.grow else 1
+        n_batches = batches.n_batches * n_runs * (config.n_starts + config.n_epochs)
+        progress = Progress(on_batch, n_batches)
+        trainer = _Trainer(config, base, batches, checkpoint, progress)
+        result = trainer.train(n_threads)
+        progress.end()
+    return result
 
 
 class _Trainer:
-    """What all epochs of one training share: the signals, the chance, the progress."""
+    """What all runs of one training share: the signals, the chance, the progress."""
 
     def __init__(
         self,
-        records: Sequence[RecordWindows],
         config: TrainConfig,
-        on_batch: Callable[[int, int], None] | None,
+        base: Base | None,
+        batches: Batches,
+        checkpoint: Checkpoint,
+        progress: Progress,
     ) -> None:
-        self.config = config
-        self.training, self.held_back = _split(records)
-        self.generator = torch.Generator().manual_seed(config.seed)
-        self.n_batches = sum(-(-len(windows) // config.batch_size) for windows in self.training)
-        self._on_batch = on_batch
-        self._n_done = 0
+        self._config = config
+        self._base = base
+        self._batches = batches
+        self._checkpoint = checkpoint
+        self._progress = progress
+        self._generator = torch.Generator().manual_seed(config.seed)
 
-    def choose_start(self) -> SparselyActivatedNetwork:
-        """Give the network that is best after one epoch, of ``n_starts``."""
-        trials: list[tuple[float, SparselyActivatedNetwork]] = []
-        for _ in range(self.config.n_starts):
-            start = kernels_from_signals(self.training, self.config.shape, self.generator)
-            network = SparselyActivatedNetwork(self.config.shape, start)
-            epochs, _ = self.run(network, 1)
-            trials.append((epochs[0].flithos, network))
-        return min(trials, key=lambda trial: trial[0])[1]
+    def train(self, n_threads: int) -> TrainResult:
+        """Train all kernels at once, or one after the other as long as flithos falls."""
+        base_flithos = None
+        if self._base is not None:
+            alone = self._network(self._batches.no_kernels(self._config.shape.n_taps))
+            base_flithos = evaluate(alone, self._batches.held_back)[2]
+        lowest, kept, growth = base_flithos, None, []
+        n_first = 1 if self._config.grow else self._config.n_kernels
+        for n_kernels in range(n_first, self._config.n_kernels + 1):
+            run = self._train(n_kernels, kept, n_threads)
+            is_better = lowest is None or run.lowest < lowest
+            growth.append(Growth(n_kernels=n_kernels, flithos=run.lowest, kept=is_better))
+            if self._config.grow and not is_better:
+                break
+            lowest, kept = run.lowest, run
+        if kept is None:
+            raise ConfigError(
+                f"grow: flithos is {base_flithos:.4f} with the kernels of the model alone and "
+                f"{growth[0].flithos:.4f} with one more: there is nothing to add"
+            )
+        return self._result(kept, growth, base_flithos)
 
-    def run(
-        self, network: SparselyActivatedNetwork, n_epochs: int
-    ) -> tuple[list[EpochResult], Tensor]:
-        """Train for some epochs; give their figures, and the kernels of the best of them."""
-        optimizer = torch.optim.Adam(network.parameters(), lr=self.config.learning_rate)
-        schedule = CosineAnnealingLR(optimizer, self.n_batches * n_epochs)
-        epochs: list[EpochResult] = []
-        best_kernels = network.kernels()
-        for epoch in range(1, n_epochs + 1):
-            losses = []
-            for batch in _batches(self.training, self.config.batch_size, self.generator):
-                losses.append(_step(network, optimizer, batch))
-                schedule.step()
-                self._tell()
-            epochs.append(_judge(network, self.held_back, epoch, float(np.mean(losses))))
-            if epochs[-1].flithos < min((e.flithos for e in epochs[:-1]), default=np.inf):
-                # A copy: the parameters themselves go on changing.
-                best_kernels = network.kernels().detach().clone()
-        return epochs, best_kernels
+    def _train(self, n_kernels: int, learned: Run | None, n_threads: int) -> Run:
+        """Train the kernels that are best after one epoch, of ``n_starts``."""
+        starts = self._draw_starts(n_kernels, learned)
+        trials = [self._run(self._network(kernels), 1, i) for i, (kernels, _) in enumerate(starts)]
 
-    def _tell(self) -> None:
-        self._n_done += 1
-        if self._on_batch:
-            n_epochs = self.config.n_starts + self.config.n_epochs
-            self._on_batch(self._n_done, self.n_batches * n_epochs)
+        def try_out(number: int) -> None:
+            self._go_on(f"{n_kernels} kernels, start {number}", trials[number], starts[number][1])
 
+        on_cpu = self._batches.device.type == "cpu"
+        n_workers = min(n_threads, len(trials)) if on_cpu else 1
+        with ThreadPoolExecutor(
+            n_workers, initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
+            futures = [pool.submit(try_out, number) for number in range(len(trials))]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        best = min(trials, key=lambda trial: trial.lowest)
+        run = self._run(best.network, self._config.n_epochs, len(trials))
+        self._go_on(f"{n_kernels} kernels", run)
+        if not np.isfinite(run.lowest):
+            raise SancodecError("training diverged: its flithos is no number in any epoch")
+        return run
 
-def _judge(
-    network: SparselyActivatedNetwork, signals: Sequence[Tensor], epoch: int, loss: float
-) -> EpochResult:
-    inverse_cr, normalized, phi = evaluate(network, signals)
-    return EpochResult(
-        epoch=epoch,
-        training_loss=loss,
-        inverse_cr=inverse_cr,
-        normalized_loss=normalized,
-        flithos=phi,
-    )
+    def _draw_starts(self, n_kernels: int, learned: Run | None) -> list[tuple[Tensor, Order]]:
+        """Draw kernels and the order of an epoch for each start, before any is tried.
 
+        What is drawn does not depend on which thread comes first.
+        """
+        old = self._batches.no_kernels(self._config.shape.n_taps)
+        if learned is not None:
+            old = self._best_of(learned).kernels().detach()
+        to_explain = self._left_by(old)
+        shape = replace(self._config.shape, n_kernels=n_kernels - len(old))
+        another = self._config.grow and (len(old) > 0 or self._base is not None)
+        choose = kernel_from_residual if another else kernels_from_signals
+        starts = []
+        for _ in range(self._config.n_starts):
+            new = choose(to_explain, shape, self._generator).to(old.device)
+            starts.append((torch.cat([old, new]), self._batches.draw(self._generator)))
+        return starts
 
-def _step(
-    network: SparselyActivatedNetwork, optimizer: torch.optim.Optimizer, batch: Tensor
-) -> float:
-    optimizer.zero_grad()
-    loss = (network(batch).reconstruction - batch).abs().mean()
-    loss.backward()
-    optimizer.step()
-    return float(loss.detach())
+    def _left_by(self, kernels: Tensor) -> list[Tensor]:
+        """Give what the kernels so far leave of the windows to train on, on the CPU."""
+        if not len(kernels) and self._base is None:
+            return [windows.cpu() for windows in self._batches.training]
+        network = self._network(kernels)
+        with torch.no_grad():
+            return [
+                (part - network(part).reconstruction).cpu()
+                for windows in self._batches.training
+                for part in torch.split(windows, self._config.batch_size)
+            ]
 
+    def _network(self, kernels: Tensor) -> SparselyActivatedNetwork:
+        """Give the network of kernels, (n_kernels, n_taps), beside those of the base."""
+        frozen = None
+        if self._base is not None:
+            frozen = self._base.rows().to(kernels.device)
+        shape = replace(self._config.shape, n_kernels=len(kernels))
+        return SparselyActivatedNetwork(shape, kernels, frozen)
 
-def _split(records: Sequence[RecordWindows]) -> tuple[list[Tensor], list[Tensor]]:
-    """Give the windows to train on and those held back, one tensor for each record."""
-    training: list[Tensor] = []
-    held_back: list[Tensor] = []
-    for record in records:
-        windows = torch.from_numpy(record.windows)
-        held = torch.arange(len(windows)) % _HELD_BACK_EVERY == _HELD_BACK_EVERY - 1
-        training.append(windows[~held])
-        if held.any():
-            held_back.append(windows[held])
-    if not held_back:
-        raise ConfigError(
-            f"no record has {_HELD_BACK_EVERY} windows: nothing to judge the epochs by; "
-            "give more or longer records, or shorter windows"
+    def _best_of(self, run: Run) -> SparselyActivatedNetwork:
+        """Give the network of the best epoch of a run."""
+        network = self._network(run.best)
+        with torch.no_grad():
+            network.free.copy_(run.best)
+        return network
+
+    def _run(self, network: SparselyActivatedNetwork, n_epochs: int, number: int) -> Run:
+        entropy = [self._config.seed, network.shape.n_kernels, number]
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+        plan = Plan(n_epochs=n_epochs, n_batches=self._batches.n_batches, seed=seed)
+        return Run(network, self._config, plan)
+
+    def _go_on(self, name: str, run: Run, drawn: Order | None = None) -> None:
+        """Train to the end of a run, from where the checkpoint has left it.
+
+        Parameters
+        ----------
+        drawn : Order, optional
+            Of the only epoch; otherwise each epoch draws its own.
+        """
+        state = self._checkpoint.find(name)
+        if state is not None:
+            run.resume(state)
+            self._progress.skip(len(run.epochs) * self._batches.n_batches)
+            if drawn is None:
+                self._generator.set_state(state["order"])
+        while not run.is_done:
+            order = self._batches.draw(self._generator) if drawn is None else drawn
+            batches = self._progress.counted(self._batches.of(order))
+            run.epoch(batches, self._batches.held_back)
+            state = run.state() | {"order": self._generator.get_state()}
+            self._checkpoint.keep(name, state)
+
+    def _result(self, run: Run, growth: list[Growth], base_flithos: float | None) -> TrainResult:
+        network = self._best_of(run)
+        n_frozen = self._base.bank.n_kernels if self._base is not None else 0
+        learned = network.rows().detach()[n_frozen:]
+        taps = np.rint(learned.cpu().numpy().astype(np.float64) * UNIT).astype(np.int16)
+        kernels = taps[:, None, :]
+        if self._base is not None:
+            kernels = np.concatenate([self._base.bank.kernels, kernels])
+        bank = KernelBank(kernels=kernels, centre=network.shape.row_centre, fs=self._config.fs)
+        return TrainResult(
+            bank=bank,
+            best=min(run.epochs, key=lambda epoch: comparable(epoch.flithos)),
+            epochs=tuple(run.epochs),
+            figures=judge(network, self._batches.held_back),
+            n_learned=network.shape.n_kernels,
+            growth=tuple(growth) if self._config.grow else (),
+            base_flithos=base_flithos,
+            device=self._batches.device.type,
         )
-    return training, held_back
-
-
-def _batches(
-    signals: list[Tensor], batch_size: int, generator: torch.Generator
-) -> Iterator[Tensor]:
-    """Give all windows in random order, each batch from one record."""
-    batches = []
-    for record in signals:
-        order = torch.randperm(len(record), generator=generator)
-        parts = range(0, len(record), batch_size)
-        batches += [record[order[start : start + batch_size]] for start in parts]
-    for i in torch.randperm(len(batches), generator=generator):
-        yield batches[i]
-
-
-def _bank(kernels: Tensor, config: TrainConfig) -> KernelBank:
-    taps = np.rint(kernels.numpy().astype(np.float64) * UNIT).astype(np.int16)
-    return KernelBank(kernels=taps[:, None, :], centre=config.shape.centre, fs=config.fs)
-
-
-@contextmanager
-def _repeatable() -> Iterator[None]:
-    """Run on one thread: sums split over threads round differently from run to run."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
