@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sancodec.experiments.plan import Plan
 
 _NEEDED = ("torch", "scipy")
+# The length of the longest observations, the windows of PhysioNet.
+_LARGEST_SIZE = 1_000
 _ABOUT = {
     "physionet": "Table I: one kernel on one signal of each of 15 PhysioNet databases.",
     "uci-epilepsy": "Table II: two kernels on EEG segments, and a CNN on their reconstructions.",
@@ -61,12 +63,15 @@ def _parse_sizes(
     try:
         for part in text.split(","):
             first, _, last = part.partition("-")
-            sizes += range(int(first), int(last or first) + 1)
+            sizes += range(int(first), min(int(last or first), _LARGEST_SIZE + 1) + 1)
     except ValueError:
         sizes = []
-    if not sizes or min(sizes) < 1 or len(set(sizes)) != len(sizes):
+    whole = sizes and min(sizes) >= 1 and max(sizes) <= _LARGEST_SIZE
+    if not whole or len(set(sizes)) != len(sizes):
         raise click.BadParameter(
-            f"{text!r}, expected sizes as in 8-15 or 4,8,16", context, parameter
+            f"{text[:40]!r}, expected sizes as in 8-15 or 4,8,16, none above {_LARGEST_SIZE}",
+            context,
+            parameter,
         )
     return tuple(sorted(sizes))
 

@@ -253,6 +253,7 @@ def test_a_file_that_is_no_results_is_not_overwritten(
         (["physionet", "--activations", "tanh"], (2, "activation: 'tanh'")),
         (["physionet", "--kernel-sizes", "5-3"], (2, "expected sizes as in")),
         (["physionet", "--kernel-sizes", "0-3"], (2, "expected sizes as in")),
+        (["physionet", "--kernel-sizes", "1-999999999999"], (2, "none above 1000")),
         (["physionet", "--kernel-sizes", "1,x"], (2, "expected sizes as in")),
         (["physionet", "--record", "mitdb"], (2, "DATASET=RECORD")),
         (

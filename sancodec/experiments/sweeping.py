@@ -80,7 +80,7 @@ def sweep_cell(
     for row, kernels in enumerate(result.kernels):
         applied = apply_san(dataset.test.signals, kernels, config.san)
         weights = plan.choices.get("weights", "all")
-        outcome.tested.append(tested_figures(applied, kernels, weights))
+        outcome.tested.append(figures_of(applied, kernels, weights))
         outcome.accuracies.append(
             _accuracy(dataset, kernels, applied, config, plan) if supervised else np.nan
         )
@@ -104,7 +104,7 @@ def sweep_config(plan: Plan, activation: str) -> SweepConfig:
     )
 
 
-def tested_figures(applied: Applied, kernels: NDArray[np.float32], weights: str) -> Tested:
+def figures_of(applied: Applied, kernels: NDArray[np.float32], weights: str) -> Tested:
     """Give the figures of a network, counting all of its weights or one side of each kernel.
 
     Parameters
