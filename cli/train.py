@@ -66,7 +66,7 @@ def train(
     \b
     Examples:
       sancodec train mitdb --signal-type ecg -o ecg.onnx
-      sancodec train mitdb --signal-type ecg -o ecg.onnx --grow --kernels 8 --checkpoint ecg.pt
+      sancodec train mitdb --signal-type ecg -o ecg.onnx --grow --kernels 8 --checkpoint ecg.ckpt
       sancodec train ppg --signal-type ppg -o both.onnx --extend ecg --kernels 1
     """
     _check_output(signal_type, output, force=force)
