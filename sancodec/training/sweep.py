@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
@@ -21,9 +19,10 @@ from sancodec.errors import ConfigError
 from sancodec.training.applied import Floats, checked_signals
 from sancodec.training.checkpoint import Checkpoint
 from sancodec.training.convolution import exact_convolutions
+from sancodec.training.resources import Resources, repeatable
 from sancodec.training.san import Figures, joined
 from sancodec.training.sizegroup import SizeGroup
-from sancodec.training.sweepconfig import DeviceName, SweepConfig, SweepResult
+from sancodec.training.sweepconfig import SweepConfig, SweepResult
 
 __all__ = ["SweepConfig", "SweepResult", "sweep"]
 
@@ -59,31 +58,37 @@ def sweep(
     Raises
     ------
     ConfigError
-        The signals do not fit, there is no CUDA, or the checkpoint is damaged or of another
-        training.
+        The signals do not fit, or the checkpoint is damaged or of another training.
+    ProviderError
+        CUDA was asked for and does not work.
     OutputError
         The checkpoint cannot be written.
     """
-    device = _device(config.device)
-    signals = [
-        checked_signals("training", training).to(device),
-        checked_signals("validation", validation).to(device),
-    ]
+    signals = checked_signals("training", training), checked_signals("validation", validation)
     if signals[0].shape[1:] != signals[1].shape[1:]:
         raise ConfigError(
             f"validation: {tuple(signals[1].shape)}, the training part is {tuple(signals[0].shape)}"
         )
-    with exact_convolutions(), one_thread_each(device) as pool:
-        run = _Run(*signals, config=config, on_step=on_step, pool=pool)
-        kept = Checkpoint(checkpoint, {"training": _label(signals, config)})
-        state = kept.find(_RUN)
-        if state is not None:
-            run.restore(state)
-        while run.n_done < config.n_epochs and run.groups:
-            run.train_epoch()
-            run.judge_epoch()
-            kept.keep(_RUN, run.state())
-        return run.result()
+    n_threads = torch.get_num_threads()
+    with repeatable(Resources(device=config.device)) as device, exact_convolutions():
+        # So small are the batches that threads of torch would mostly wait for each other.
+        pool = ThreadPoolExecutor(1 if device.type == "cuda" else n_threads)
+        with pool:
+            on_device = [part.to(device) for part in signals]
+            return _train(_Run(*on_device, config=config, on_step=on_step, pool=pool), checkpoint)
+
+
+def _train(run: _Run, checkpoint: Path | None) -> SweepResult:
+    config = run.config
+    kept = Checkpoint(checkpoint, run.settings())
+    state = kept.find(_RUN)
+    if state is not None:
+        run.restore(state)
+    while run.n_done < config.n_epochs and run.groups:
+        run.train_epoch()
+        run.judge_epoch()
+        kept.keep(_RUN, run.state())
+    return run.result()
 
 
 class _Run:
@@ -147,6 +152,15 @@ class _Run:
                 going_on.append(group if stay == group.columns else group.only(stay))
         self.groups = going_on
         self.n_done += 1
+
+    def settings(self) -> dict[str, str]:
+        """Give everything that decides what comes out."""
+        settings = {name: str(value) for name, value in asdict(self.config).items()}
+        for name, signals in (("training", self.training), ("validation", self.validation)):
+            digest = hashlib.sha256(str(tuple(signals.shape)).encode())
+            digest.update(signals.cpu().numpy().astype("<f4").tobytes())
+            settings[f"{name} signals"] = digest.hexdigest()
+        return {**settings, "device": self.training.device.type}
 
     def state(self) -> dict[str, Any]:
         """Give all that training goes on from, as tensors and numbers."""
@@ -234,22 +248,6 @@ def _columns(n_sizes: int, n_dimensions: int) -> list[range]:
     return [range(n_sizes)[i : i + n_together] for i in range(0, n_sizes, n_together)]
 
 
-@contextmanager
-def one_thread_each(device: torch.device) -> Iterator[ThreadPoolExecutor]:
-    """Give as many threads as torch has, with one thread of torch in each.
-
-    Sums that torch splits over threads round differently for each number of them; and so small
-    are the batches that the threads would mostly wait for each other.
-    """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(1 if device.type == "cuda" else n_threads) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(n_threads)
-
-
 def _start(size: int, n_dimensions: int, config: SweepConfig) -> NDArray[np.float32]:
     """Give the first kernels of a size, which only the seed and the size decide."""
     shape = (config.n_kernels, *[size] * n_dimensions)
@@ -257,18 +255,3 @@ def _start(size: int, n_dimensions: int, config: SweepConfig) -> NDArray[np.floa
         return np.full(shape, _START_SCALE, np.float32)
     rng = np.random.default_rng([config.seed, _START, size])
     return rng.normal(0, _START_SCALE, shape).astype(np.float32)
-
-
-def _label(signals: list[Tensor], config: SweepConfig) -> str:
-    """Give what tells one training from another: its settings and its signals."""
-    digest = hashlib.sha256()
-    for part in signals:
-        digest.update(repr(tuple(part.shape)).encode() + part.cpu().numpy().tobytes())
-    return json.dumps({**asdict(config), "signals": digest.hexdigest()}, sort_keys=True)
-
-
-def _device(name: DeviceName) -> torch.device:
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise ConfigError("device: no CUDA here; use 'cpu', or 'auto'")
-    return torch.device("cuda" if there and name != "cpu" else "cpu")
