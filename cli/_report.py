@@ -53,7 +53,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         rows.append(("", f"{report.cr_source_bits:.3f} against {base}"))
     if report.cr_int16 is not None:
         rows.append(("", f"{report.cr_int16:.3f} against 16 bits/sample"))
-    rows += _layer_rows(report) + _san_rows(report)
+    rows += _layer_rows(report) + _signal_rows(report) + _san_rows(report)
     if report.encode_seconds is not None:
         speed = report.samples_per_second or 0.0
         rows.append(("encoded", f"in {report.encode_seconds:.2f} s, {speed:,.0f} samples/s"))
@@ -84,6 +84,19 @@ def _layer_rows(report: Report) -> list[tuple[str, str]]:
         for name, size in report.layers.items()
     ]
     return [("bytes by layer", ""), *rows]
+
+
+def _signal_rows(report: Report) -> list[tuple[str, str]]:
+    """Say of each signal what it is and where its kernels come from; equal ones in one row."""
+    names: dict[str, list[str]] = {}
+    for signal in report.signals:
+        told_by = "name" if signal.told_by.startswith("name ") else signal.told_by
+        kind = f"{signal.kind} by its {told_by}" if told_by else f"{signal.kind} kind"
+        said = f"{kind}: {signal.kernels or 'no kernels'}"
+        said += f" ({signal.decided_by})" if signal.decided_by else ""
+        names.setdefault(said, []).append(signal.name.strip() or "no name")
+    rows = [(f"  {', '.join(own)}", said) for said, own in names.items()]
+    return [("signals", ""), *rows] if rows else []
 
 
 def _san_rows(report: Report) -> list[tuple[str, str]]:

@@ -134,6 +134,53 @@ _COURSE = (
     ),
 )
 
+
+def parse_names(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[str, ...]:
+    """Read names between commas; no text is no name."""
+    return tuple(name.strip() for name in text.split(",")) if text is not None else ()
+
+
+def parse_range(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[float, float] | None:
+    """Read two numbers between commas, as 50,240; None stays None.
+
+    Raises
+    ------
+    click.BadParameter
+        There are not two numbers.
+    """
+    numbers = parse_scales(context, parameter, text)
+    if numbers is not None and len(numbers) != 2:
+        raise click.BadParameter(f"{text!r} is not two numbers as 50,240", context, parameter)
+    return None if numbers is None else (numbers[0], numbers[1])
+
+
+_INPUTS = (
+    click.option(
+        "--channels",
+        callback=parse_names,
+        metavar="NAME,...",
+        help="Channels of the records, or columns of text files, to train on.  [default: all]",
+    ),
+    click.option(
+        "--csv-fs",
+        type=float,
+        metavar="HZ",
+        help="Sampling frequency of text files, in Hz; they do not say it.",
+    ),
+    click.option(
+        "--range",
+        "valid_range",
+        callback=parse_range,
+        metavar="LOW,HIGH",
+        help="Values that can be right, in physical units: others are bridged, and windows with "
+        "many of them left out.  [default: all]",
+    ),
+)
+
 _WINDOWS = (
     click.option(
         "--baseline",
@@ -179,6 +226,6 @@ _RESOURCES = (
 
 def training_options(command: Command) -> Command:
     """Give a command all that decides how kernels are trained."""
-    for option in reversed(_KERNELS + _COURSE + _WINDOWS + _RESOURCES):
+    for option in reversed(_INPUTS + _KERNELS + _COURSE + _WINDOWS + _RESOURCES):
         command = option(command)
     return command

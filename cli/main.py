@@ -18,7 +18,9 @@ VERBS = {
     "decode": "Give back the original files of .san files, or a part of them.",
     "inspect": "Report what .san files hold, down to every byte.",
     "verify": "Check .san files: checksums, decoding, hash of the samples.",
-    "train": "Train the kernels of a signal type on WFDB records.",
+    "models": "List the shipped models, and draw their kernels.",
+    "train": "Train the kernels of a signal type on records.",
+    "experiments": "Run the experiments of the SAN paper beside its numbers.",
     "demo": "Simulate an ECG, encode it, decode it, compare, report, draw.",
 }
 

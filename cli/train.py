@@ -1,4 +1,4 @@
-"""sancodec train: WFDB records to the kernels of a signal type, as an ONNX model."""
+"""sancodec train: records to the kernels of a signal type, as an ONNX model."""
 
 from __future__ import annotations
 
@@ -54,11 +54,12 @@ def train(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train the kernels of a signal type on WFDB records, and write them as an ONNX model.
+    """Train the kernels of a signal type on records, and write them as an ONNX model.
 
-    RECORDS are records as WFDB names them (100), headers (100.hea), or folders, which stand for
-    every record below them. The epoch kept is the one with the lowest mean flithos on windows
-    that were held back.
+    RECORDS are records as WFDB names them (100), headers (100.hea), folders, which stand for
+    every WFDB record below them, text files with a column for each signal (.csv, .tsv, .txt), or
+    zip archives of such. The epoch kept is the one with the lowest mean flithos on windows that
+    were held back.
 
     Every time is in seconds. With --checkpoint, the same command takes up a training that was
     interrupted, and ends with the same model.
@@ -66,6 +67,8 @@ def train(
     \b
     Examples:
       sancodec train mitdb --signal-type ecg -o ecg.onnx
+      sancodec train drivedb --channels RESP --signal-type respiration --fs 25 -o resp.onnx
+      sancodec train bidmc_01.csv --csv-fs 125 --channels PLETH --signal-type ppg -o ppg.onnx
       sancodec train mitdb --signal-type ecg -o ecg.onnx --grow --kernels 8 --checkpoint ecg.ckpt
       sancodec train ppg --signal-type ppg -o both.onnx --extend ecg --kernels 1
     """
@@ -97,7 +100,7 @@ def _job(
     from sancodec.training.base import Base  # noqa: PLC0415
     from sancodec.training.job import TrainJob  # noqa: PLC0415
     from sancodec.training.resources import Resources  # noqa: PLC0415
-    from sancodec.training.windows import WindowConfig  # noqa: PLC0415
+    from sancodec.training.windows import InputConfig, WindowConfig  # noqa: PLC0415
 
     base = Base.of(settings["extend"]) if settings["extend"] else None
     config = _config(settings, base)
@@ -112,6 +115,11 @@ def _job(
             seconds=settings["window"],
             baseline_seconds=settings["baseline"],
             n_per_record=settings["windows"],
+            inputs=InputConfig(
+                channels=settings["channels"],
+                text_fs=settings["csv_fs"],
+                valid_range=settings["valid_range"],
+            ),
         ),
         base=base,
         resources=Resources(

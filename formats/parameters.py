@@ -1,10 +1,18 @@
-"""What a header says of how leads are coded, readable without decoding anything."""
+"""What a header says of how leads are coded, readable without decoding anything.
+
+There are two layouts. The first one holds a record whose groups follow from its channels, with at
+most one SAN layer, at the pace of an ECG; the second one holds any other.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from sancodec.errors import UnsupportedError
 from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.recording import Channel
 
 ORDER_FILE = 0
 """The leads of a group are coded in the order of the record."""
@@ -15,11 +23,15 @@ MIN_EXPONENT, MAX_EXPONENT = -21, 27
 MAX_KERNELS = 64
 MAX_KERNEL_NUMBERS = 1 << 22
 _MAX_NAME_BYTES = 64
+_DIGEST_BYTES = 32
+# No record has no group: where their number would stand, this says that another layout follows.
+_ANOTHER_LAYOUT = 0
+_LAYERED = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class SanParameters:
-    """The SAN layer that all chunks of a record share.
+    """What a SAN layer has in common in all chunks of a record.
 
     Attributes
     ----------
@@ -33,6 +45,12 @@ class SanParameters:
         Name of the shipped model, or nothing when the kernels were fitted to the record.
     n_kernels, kernel_numbers : int
         Kernels, and values in all of them together: W of the paper.
+    clock : float or None
+        What stands for the sampling frequency in the residual's templates, in Hz; None for the
+        sampling frequency itself, which is all that the first layout knows.
+    model_digest : bytes
+        SHA-256 of the kernels of a model that has to be found, or nothing when they are
+        embedded. The first layout has it in the header instead: nothing here.
     """
 
     group: int
@@ -41,6 +59,8 @@ class SanParameters:
     model_name: str
     n_kernels: int
     kernel_numbers: int
+    clock: float | None = None
+    model_digest: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +71,56 @@ class CodecParameters:
     ----------
     orders : tuple of int
         ORDER_FILE or ORDER_REVERSED for each group of leads.
-    san : SanParameters or None
-        None where the record has no SAN layer.
+    layers : tuple of SanParameters
+        In the order of their groups; none where the record has no SAN layer.
+    members : tuple of int or None
+        Number of the group of each channel; None, and then the first layout, where channels
+        with the same number of samples per frame are one group and there is at most one layer.
     """
 
     orders: tuple[int, ...]
-    san: SanParameters | None
+    layers: tuple[SanParameters, ...] = ()
+    members: tuple[int, ...] | None = None
+
+
+def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> list[list[int]]:
+    """Give the channels of each group, as rising numbers; groups by their first channels.
+
+    Parameters
+    ----------
+    channels : sequence of Channel
+    members : sequence of int or None
+        Number of the group of each channel; None where channels with the same number of samples
+        per frame are one group.
+    """
+    groups: dict[int, list[int]] = {}
+    for i, channel in enumerate(channels):
+        key = channel.samples_per_frame if members is None else members[i]
+        groups.setdefault(key, []).append(i)
+    return list(groups.values())
 
 
 def encode_parameters(parameters: CodecParameters) -> bytes:
     """Give the bytes of ``decode_parameters``."""
-    writer = ByteWriter().varint(len(parameters.orders))
+    writer = ByteWriter()
+    if parameters.members is not None:
+        writer.varint(_ANOTHER_LAYOUT).varint(_LAYERED)
+    writer.varint(len(parameters.orders))
+    for number in parameters.members or ():
+        writer.varint(number)
     for order in parameters.orders:
         writer.u8(order)
-    if parameters.san is not None:
-        _put_san(writer, parameters.san)
+    if parameters.members is None:
+        assert len(parameters.layers) <= 1
+        for san in parameters.layers:
+            assert san.clock is None
+            _put_san(writer, san)
+        return writer.getvalue()
+    writer.varint(len(parameters.layers))
+    for san in parameters.layers:
+        assert san.clock is not None
+        _put_san(writer, san)
+        writer.f64(san.clock).counted(san.model_digest)
     return writer.getvalue()
 
 
@@ -76,16 +131,59 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
     ------
     CorruptError
         A field is out of range, or bytes are left.
+    UnsupportedError
+        The layout is not known to this version.
     """
     reader = ByteReader(parameters, f"{name}: codec parameters")
-    orders = []
-    for _ in range(reader.varint("number of groups", n_channels)):
-        orders.append(reader.u8("order"))
-        if orders[-1] not in {ORDER_FILE, ORDER_REVERSED}:
-            raise reader.corrupt("order", f"{orders[-1]}, expected 0 or 1")
-    san = _take_san(reader, n_channels) if reader.remaining else None
+    n_groups = reader.varint("number of groups", n_channels)
+    if n_groups == _ANOTHER_LAYOUT:
+        found = _take_layered(reader, n_channels, name)
+    else:
+        orders = _take_orders(reader, n_groups)
+        layers = (_take_san(reader, n_channels),) if reader.remaining else ()
+        found = CodecParameters(orders=orders, layers=layers)
     reader.expect_end("codec parameters")
-    return CodecParameters(orders=tuple(orders), san=san)
+    return found
+
+
+def _take_layered(reader: ByteReader, n_channels: int, name: str) -> CodecParameters:
+    layout = reader.varint("layout")
+    if layout != _LAYERED:
+        raise UnsupportedError(
+            f"{name}: codec parameters of layout {layout} are not known to this version "
+            f"(it knows {_LAYERED}); try a newer sancodec"
+        )
+    n_groups = reader.varint("number of groups", n_channels)
+    members = tuple(reader.varint("group of a channel", n_groups) for _ in range(n_channels))
+    # One partition, one spelling: groups are numbered in the order of their first channels.
+    if list(dict.fromkeys(members)) != list(range(n_groups)):
+        raise reader.corrupt("groups", f"channels in groups {members} of {n_groups}")
+    orders = _take_orders(reader, n_groups)
+    layers = []
+    for _ in range(reader.varint("number of SAN layers", n_channels)):
+        san = _take_san(reader, n_channels)
+        clock = reader.f64("clock")
+        digest = reader.counted("model digest", _DIGEST_BYTES)
+        if not (math.isfinite(clock) and clock > 0) or len(digest) not in {0, _DIGEST_BYTES}:
+            raise reader.corrupt("SAN layer", f"clock {clock}, digest of {len(digest)} bytes")
+        layers.append(replace(san, clock=clock, model_digest=digest))
+    _check_layers(reader, layers)
+    return CodecParameters(orders=orders, layers=tuple(layers), members=members)
+
+
+def _check_layers(reader: ByteReader, layers: Sequence[SanParameters]) -> None:
+    """Refuse layers out of order, and leads that have two."""
+    groups = [san.group for san in layers]
+    leads = [(san.group, lead) for san in layers for lead in san.leads]
+    if groups != sorted(groups) or len(set(leads)) != len(leads):
+        raise reader.corrupt("SAN layers", f"of groups {groups}, leads {leads}")
+
+
+def _take_orders(reader: ByteReader, n_groups: int) -> tuple[int, ...]:
+    orders = tuple(reader.u8("order") for _ in range(n_groups))
+    if not set(orders) <= {ORDER_FILE, ORDER_REVERSED}:
+        raise reader.corrupt("order", f"{orders}, expected 0 or 1")
+    return orders
 
 
 def _put_san(writer: ByteWriter, san: SanParameters) -> None:

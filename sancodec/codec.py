@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -12,23 +12,18 @@ from typing import BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.chunk import (
-    EncodedChunk,
-    Group,
-    SanLayer,
-    decode_chunk,
-    decode_layer,
-    encode_chunk,
-)
+from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
 from sancodec.formats.parameters import encode_parameters
+from sancodec.layers import Group, SanLayer, regressors
 from sancodec.parallel import jobs_of, map_in_order
-from sancodec.parameters import encode_kernels, parameters_of, plan_of
+from sancodec.parameters import header_kernels, parameters_of, plan_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
 from sancodec.recording import Recording, RecordSource
+from sancodec.report import SignalReport
 from sancodec.residual.predictive import FRACTION_BITS
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.san.kernels import KernelBank
@@ -65,23 +60,24 @@ class _Tally:
     def add(self, chunk: EncodedChunk, span: Recording, plan: EncodingPlan) -> None:
         self.san_bytes += chunk.san_bytes
         self.residual_bytes += chunk.residual_bytes
-        if chunk.layer is None:
-            return
-        assert plan.chunks.san is not None
-        group = plan.chunks.groups[plan.chunks.san.group]
-        error, reference = _losses(chunk.layer, span, group)
-        self.san_error += error
-        self.san_reference += reference
-        self.n_activations += chunk.layer.activations.n_activations
-        self.n_amplitudes += int(np.count_nonzero(chunk.layer.activations.amplitude))
+        for number, group in enumerate(plan.chunks.groups):
+            layers = [layer for layer in chunk.layers if layer.plan.group == number]
+            if layers:
+                error, reference = _losses(layers, span, group)
+                self.san_error += error
+                self.san_reference += reference
+        for layer in chunk.layers:
+            self.n_activations += layer.activations.n_activations
+            self.n_amplitudes += int(np.count_nonzero(layer.activations.amplitude))
 
 
-def _losses(layer: SanLayer, span: Recording, group: Group) -> tuple[int, int]:
+def _losses(layers: Sequence[SanLayer], span: Recording, group: Group) -> tuple[int, int]:
     """Give the sums of |x - r| and of |x|, each less its mean, over the leads of the group."""
     error = reference = 0
+    _, reconstruction, _, _ = regressors(layers[0].reconstruction.shape, group, layers)
     for lead, channel in enumerate(group.channels):
         signal = span.signals[channel].astype(np.int64)
-        error += _spread(signal - to_adc_units(layer.reconstruction[lead]))
+        error += _spread(signal - to_adc_units(reconstruction[lead]))
         reference += _spread(signal)
     return error, reference
 
@@ -92,10 +88,13 @@ def _spread(signal: NDArray[np.int64]) -> int:
     Windows of 1,000 samples, as in the paper (section IV): over a longer one the wander of the
     baseline would count for more than the beats.
     """
+    whole = signal.size - signal.size % LOSS_WINDOW
+    windows = [signal[:whole].reshape(-1, LOSS_WINDOW), signal[None, whole:]]
     total = 0
-    for start in range(0, signal.size, LOSS_WINDOW):
-        window = signal[start : start + LOSS_WINDOW]
-        total += int(np.abs(window - int(np.floor(window.mean() + 0.5))).sum())
+    for window in windows:
+        if window.size:
+            mean = np.floor(window.mean(axis=1, keepdims=True) + 0.5).astype(np.int64)
+            total += int(np.abs(window - mean).sum())
     return total
 
 
@@ -128,8 +127,10 @@ def encode_stream(
     restorer: SpanObserver | None = None,
     progress: Progress | None = None,
     jobs: int | None = 1,
-) -> None:
+) -> tuple[SignalReport, ...]:
     """Encode a record into ``target``, reading it once for the plan and once for the chunks.
+
+    Gives what was chosen for each channel, and why.
 
     Parameters
     ----------
@@ -170,6 +171,7 @@ def encode_stream(
     writer.finish(
         Summary(sample_hash=samples_hash.digest(), restoration=restoration, **vars(tally))
     )
+    return plan.signals
 
 
 @dataclass(frozen=True)
@@ -194,12 +196,16 @@ def _encode_span(
 ) -> tuple[Recording, EncodedChunk]:
     span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
     activations = plan.activations(wide.recording, wide.lead_in, wide.n_frames)
-    return span, encode_chunk(span, plan.chunks, activations, session)
+    chunk = encode_chunk(span, plan.chunks, activations, session)
+    fewer = plan.without_optional(activations)
+    if fewer is not None:
+        without = encode_chunk(span, plan.chunks, fewer, session)
+        chunk = min(chunk, without, key=lambda own: len(own.payload))
+    return span, chunk
 
 
 def _header(source: RecordSource, plan: EncodingPlan, chunk_frames: int) -> Header:
-    san = plan.chunks.san
-    embedded = b"" if san is None or plan.model_digest else encode_kernels(san.bank)
+    digest, embedded = header_kernels(plan.chunks, plan.names)
     return Header(
         name=source.name,
         fs=source.fs,
@@ -208,8 +214,8 @@ def _header(source: RecordSource, plan: EncodingPlan, chunk_frames: int) -> Head
         chunk_frames=chunk_frames,
         fidelity=FIDELITY_LOSSLESS,
         level=LEVELS[plan.chunks.level],
-        parameters=encode_parameters(parameters_of(plan.chunks, plan.model_name)),
-        model_digest=bytes.fromhex(plan.model_digest),
+        parameters=encode_parameters(parameters_of(plan.chunks, plan.names)),
+        model_digest=digest,
         kernels=embedded,
     )
 
@@ -323,26 +329,26 @@ class SanFile:
         if samples_hash.digest() != self.summary.sample_hash:
             raise ChecksumError(f"{self.name}: the hash of all samples differs")
 
-    def chunk(self, i: int) -> tuple[Recording, SanLayer | None]:
-        """Decode chunk ``i``: its samples, and its SAN layer if the record has one."""
+    def chunk(self, i: int) -> tuple[Recording, tuple[SanLayer, ...]]:
+        """Decode chunk ``i``: its samples, and its SAN layers in the order of ``plan.layers``."""
         return self._decode(i, self.container.read_chunk(i))
 
-    def layer(self, i: int) -> SanLayer:
-        """Decode the SAN layer of chunk ``i`` alone; ConfigError where the record has none."""
-        return self._decode_layer(i, self.container.read_chunk(i))
+    def layers(self, i: int) -> tuple[SanLayer, ...]:
+        """Decode the SAN layers of chunk ``i`` alone; ConfigError where the record has none."""
+        return self._decode_layers(i, self.container.read_chunk(i))
 
-    def _decode(self, i: int, payload: bytes) -> tuple[Recording, SanLayer | None]:
+    def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
         n_frames, session = self.container.chunks[i].n_frames, self._open()
         with self._naming(i):
             return decode_chunk(payload, self._empty(), self.plan, n_frames, session)
 
-    def _decode_layer(self, i: int, payload: bytes) -> SanLayer:
+    def _decode_layers(self, i: int, payload: bytes) -> tuple[SanLayer, ...]:
         session = self._open()
         if session is None:
             raise ConfigError(f"{self.name}: has no SAN layer; it was encoded without one")
         n_frames = self.container.chunks[i].n_frames
         with self._naming(i):
-            return decode_layer(payload, self._empty(), self.plan, n_frames, session)
+            return decode_layers(payload, self.header.name, self.plan, n_frames, session)
 
     @contextmanager
     def _naming(self, i: int) -> Iterator[None]:
@@ -356,20 +362,19 @@ class SanFile:
         return self._decode(*chunk)[0]
 
     def _preview(self, chunk: tuple[int, bytes]) -> Recording:
-        san = self.plan.san
         i, payload = chunk
-        layer = self._decode_layer(i, payload)
-        assert san is not None
+        layers = self._decode_layers(i, payload)
         entry = self.container.chunks[i]
         signals = []
         for channel in self.header.channels:
             size = entry.n_frames * channel.samples_per_frame
             signals.append(np.full(size, channel.baseline, np.int32))
         limits = np.iinfo(np.int32)
-        for lead in san.leads:
-            number = self.plan.groups[san.group].channels[lead]
-            shape = signals[number] + to_adc_units(layer.reconstruction[lead])
-            signals[number] = np.clip(shape, limits.min, limits.max).astype(np.int32)
+        for layer in layers:
+            for lead in layer.plan.leads:
+                number = self.plan.groups[layer.plan.group].channels[lead]
+                shape = signals[number] + to_adc_units(layer.reconstruction[lead])
+                signals[number] = np.clip(shape, limits.min, limits.max).astype(np.int32)
         return Recording(
             name=self.header.name,
             fs=self.header.fs,
@@ -378,7 +383,7 @@ class SanFile:
         )
 
     def _open(self) -> SynthesisSession | None:
-        if self.plan.san is not None and self._session is None:
+        if self.plan.layers and self._session is None:
             self._session = open_session(self._provider)
         return self._session
 

@@ -73,7 +73,7 @@ def encode_file(
     session = open_session(provider)
     with _pending(target, force) as stream:
         encoding, verifying = _halves(progress) if verify else (progress, None)
-        encode_stream(
+        signals = encode_stream(
             source,
             stream,
             config,
@@ -87,7 +87,7 @@ def encode_file(
             _verify_written(stream, source, session, jobs, verifying)
         report, _ = inspect_stream(stream, str(record))
     seconds = time.perf_counter() - started
-    return replace(report, encode_seconds=seconds, verified=verify)
+    return replace(report, signals=signals, encode_seconds=seconds, verified=verify)
 
 
 def decode_file(

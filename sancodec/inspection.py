@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from sancodec.errors import RecordError
+from sancodec.errors import CorruptError, RecordError
 from sancodec.formats.container import ContainerReader, Span
-from sancodec.formats.header import LEVELS
-from sancodec.formats.parameters import SanParameters, decode_parameters
+from sancodec.formats.header import LEVELS, Header
+from sancodec.formats.parameters import (
+    ORDER_REVERSED,
+    CodecParameters,
+    decode_parameters,
+    partition,
+)
 from sancodec.formats.restoration import describe
-from sancodec.report import Report
+from sancodec.report import Report, SignalReport, say_kernels
+from sancodec.signal_types import identify
 
 _LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
 
@@ -49,7 +55,9 @@ def inspect_stream(stream: BinaryIO, name: str) -> tuple[Report, list[Span]]:
 def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
     """Give the report of a container of ``n_bytes``."""
     header, summary = reader.header, reader.summary
-    san = decode_parameters(header.parameters, len(header.channels), name).san
+    parameters = decode_parameters(header.parameters, len(header.channels), name)
+    layers = parameters.layers
+    said = _say_layers(header, parameters)
     originals = describe(summary.restoration, name) if summary.restoration else None
     n_samples = header.n_frames * sum(channel.samples_per_frame for channel in header.channels)
     return Report(
@@ -64,11 +72,12 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         source_bits_per_sample=originals.source_bits_per_sample if originals else 0.0,
         layers=_layers(reader, n_bytes),
         level=_LEVEL_NAMES[header.level],
-        model=_say_model(reader, san),
-        n_kernels=san.n_kernels if san else 0,
+        model="; ".join(said) or "none",
+        signals=_signals(header, parameters, said, name),
+        n_kernels=sum(san.n_kernels for san in layers),
         n_activations=summary.n_activations,
         n_amplitudes=summary.n_amplitudes,
-        kernel_numbers=san.kernel_numbers if san else 0,
+        kernel_numbers=sum(san.kernel_numbers for san in layers),
         san_error=summary.san_error,
         san_reference=summary.san_reference,
     )
@@ -86,11 +95,38 @@ def _layers(reader: ContainerReader, n_bytes: int) -> dict[str, int]:
     return {"container": n_bytes - sum(layers.values()), **layers}
 
 
-def _say_model(reader: ContainerReader, san: SanParameters | None) -> str:
-    if san is None:
-        return "none"
-    kernels = f"{san.n_kernels} kernel" + ("s" if san.n_kernels > 1 else "")
-    if not san.model_name:
-        return f"{kernels} fitted to the record"
-    digest = reader.header.model_digest.hex()[:12]
-    return f"{kernels} of model {san.model_name} ({digest or 'embedded'})"
+def _say_layers(header: Header, parameters: CodecParameters) -> list[str]:
+    """Say of each layer where its kernels come from."""
+    plain = parameters.members is None
+    return [
+        say_kernels(
+            san.n_kernels,
+            san.model_name,
+            (header.model_digest if plain else san.model_digest).hex(),
+        )
+        for san in parameters.layers
+    ]
+
+
+def _signals(
+    header: Header, parameters: CodecParameters, said: list[str], name: str
+) -> tuple[SignalReport, ...]:
+    """Say of each channel what kind of signal it is, and what kernels it has."""
+    groups = partition(header.channels, parameters.members)
+    kernels = [""] * len(header.channels)
+    for san, words in zip(parameters.layers, said, strict=True):
+        if san.group >= len(groups) or san.leads[-1] >= len(groups[san.group]):
+            raise CorruptError(f"{name}: a SAN layer of group {san.group}, leads {san.leads}")
+        backwards = parameters.orders[san.group] == ORDER_REVERSED
+        channels = groups[san.group][::-1] if backwards else groups[san.group]
+        for lead in san.leads:
+            kernels[channels[lead]] = words
+    found = []
+    for channel, own in zip(header.channels, kernels, strict=True):
+        identity = identify(channel, header.fs * channel.samples_per_frame)
+        found.append(
+            SignalReport(
+                name=channel.name, kind=identity.kind, told_by=identity.reason, kernels=own
+            )
+        )
+    return tuple(found)

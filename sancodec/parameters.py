@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from sancodec import models
-from sancodec.chunk import ChunkPlan, SanPlan, groups_of
 from sancodec.errors import CorruptError, ModelError
 from sancodec.formats.container import Header
 from sancodec.formats.parameters import (
@@ -15,26 +16,59 @@ from sancodec.formats.parameters import (
     decode_parameters,
 )
 from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.layers import ChunkPlan, Group, SanPlan, groups_of
 from sancodec.san.coding import decode_taps, encode_taps
 from sancodec.san.kernels import MAX_KERNELS, MAX_TAPS, KernelBank
 from sancodec.san.synthesis import resample
 
 _MAX_BANK_TAPS = 1 << 20
+_MAX_BANK_BYTES = 1 << 24
 
 
-def parameters_of(plan: ChunkPlan, model_name: str) -> CodecParameters:
-    """Give what the header says of a plan; ``model_name`` is empty for fitted kernels."""
-    san = None
-    if plan.san is not None:
-        san = SanParameters(
-            group=plan.san.group,
-            leads=plan.san.leads,
-            exponents=plan.san.exponents,
-            model_name=model_name,
-            n_kernels=plan.san.bank.n_kernels,
-            kernel_numbers=int(plan.san.bank.kernels.size),
-        )
-    return CodecParameters(orders=tuple(group.order for group in plan.groups), san=san)
+class ModelName(NamedTuple):
+    """The model behind a layer's kernels.
+
+    ``name`` is empty for kernels fitted to the record; ``digest`` is that of a shipped model in
+    hexadecimal, or empty when the kernels are stored in the file.
+    """
+
+    name: str = ""
+    digest: str = ""
+
+
+def parameters_of(plan: ChunkPlan, names: Sequence[ModelName]) -> CodecParameters:
+    """Give what the header says of a plan; ``names`` are the models of its layers."""
+    orders = tuple(group.order for group in plan.groups)
+    layers = tuple(_san_of(san, model) for san, model in zip(plan.layers, names, strict=True))
+    if is_plain(plan):
+        plain = tuple(replace(san, clock=None, model_digest=b"") for san in layers)
+        return CodecParameters(orders=orders, layers=plain)
+    members = {channel: i for i, group in enumerate(plan.groups) for channel in group.channels}
+    return CodecParameters(
+        orders=orders, layers=layers, members=tuple(members[i] for i in range(len(members)))
+    )
+
+
+def is_plain(plan: ChunkPlan) -> bool:
+    """Tell whether the first layout of parameters can hold a plan."""
+    by_rate = len({group.samples_per_frame for group in plan.groups}) == len(plan.groups)
+    own_clocks = [san.clock != plan.groups[san.group].fs for san in plan.layers]
+    return by_rate and len(plan.layers) <= 1 and not any(own_clocks)
+
+
+def header_kernels(plan: ChunkPlan, names: Sequence[ModelName]) -> tuple[bytes, bytes]:
+    """Give the model digest and the embedded kernels that stand in the header for a plan."""
+    embedded = [
+        encode_kernels(san.bank)
+        for san, model in zip(plan.layers, names, strict=True)
+        if not model.digest
+    ]
+    if is_plain(plan):
+        return b"".join(bytes.fromhex(model.digest) for model in names), b"".join(embedded)
+    writer = ByteWriter()
+    for bank in embedded:
+        writer.counted(bank)
+    return b"", writer.getvalue()
 
 
 def encode_kernels(bank: KernelBank) -> bytes:
@@ -81,39 +115,73 @@ def plan_of(
         The model that the file names is not there.
     """
     parameters = decode_parameters(header.parameters, len(header.channels), name)
-    groups = groups_of(header.channels, header.fs)
+    groups = _groups_of(header, parameters, name)
+    layers = []
+    sources = _kernel_sources(header, parameters, name)
+    for san, source in zip(parameters.layers, sources, strict=True):
+        if san.group >= len(groups) or san.leads[-1] >= len(groups[san.group].channels):
+            raise CorruptError(f"{name}: a SAN layer of group {san.group}, leads {san.leads}")
+        bank = _bank_of(*source, groups[san.group].fs, name, find_model)
+        if bank.n_kernel_leads not in {1, len(san.leads)} or bank.n_kernels != san.n_kernels:
+            raise CorruptError(
+                f"{name}: {bank.n_kernels} kernels for {bank.n_kernel_leads} leads, expected "
+                f"{san.n_kernels} for {len(san.leads)}"
+            )
+        layers.append(SanPlan.of(san.group, san.leads, san.exponents, bank, san.clock))
+    return ChunkPlan(groups=groups, layers=tuple(layers))
+
+
+def _groups_of(header: Header, parameters: CodecParameters, name: str) -> tuple[Group, ...]:
+    groups = groups_of(header.channels, header.fs, parameters.members)
     if len(parameters.orders) != len(groups):
         raise CorruptError(
             f"{name}: orders for {len(parameters.orders)} groups, expected {len(groups)}"
         )
-    groups = tuple(
+    for group in groups:
+        rates = {header.channels[i].samples_per_frame for i in group.channels}
+        if len(rates) > 1:
+            raise CorruptError(f"{name}: a group of {sorted(rates)} samples per frame")
+    return tuple(
         group.reversed() if order == ORDER_REVERSED else group
         for group, order in zip(groups, parameters.orders, strict=True)
     )
-    san = parameters.san
-    if san is None:
+
+
+def _kernel_sources(
+    header: Header, parameters: CodecParameters, name: str
+) -> list[tuple[bytes, bytes]]:
+    """Give for each layer the digest of its model, or its embedded kernels."""
+    if parameters.members is None:
+        if parameters.layers:
+            return [(header.model_digest, header.kernels)]
         if header.kernels or header.model_digest:
             raise CorruptError(f"{name}: kernels, but no leads that they are for")
-        return ChunkPlan(groups=groups)
-    if san.group >= len(groups) or san.leads[-1] >= len(groups[san.group].channels):
-        raise CorruptError(f"{name}: a SAN layer of group {san.group}, leads {san.leads}")
-    bank = _bank_of(header, groups[san.group].fs, name, find_model)
-    if bank.n_kernel_leads not in {1, len(san.leads)} or bank.n_kernels != san.n_kernels:
-        raise CorruptError(
-            f"{name}: {bank.n_kernels} kernels for {bank.n_kernel_leads} leads, expected "
-            f"{san.n_kernels} for {len(san.leads)}"
-        )
-    return ChunkPlan(groups=groups, san=SanPlan.of(san.group, san.leads, san.exponents, bank))
+        return []
+    if header.model_digest:
+        raise CorruptError(f"{name}: a model digest in the header, and SAN layers with their own")
+    reader = ByteReader(header.kernels, f"{name}: kernels")
+    sources = [
+        (b"", reader.counted("kernels of a layer", _MAX_BANK_BYTES))
+        if not san.model_digest
+        else (san.model_digest, b"")
+        for san in parameters.layers
+    ]
+    reader.expect_end("kernels")
+    return sources
 
 
 def _bank_of(
-    header: Header, fs: float, name: str, find_model: Callable[[str], KernelBank]
+    model_digest: bytes,
+    embedded: bytes,
+    fs: float,
+    name: str,
+    find_model: Callable[[str], KernelBank],
 ) -> KernelBank:
-    if header.kernels:
-        return decode_kernels(header.kernels, fs, name)
-    if not header.model_digest:
+    if embedded:
+        return decode_kernels(embedded, fs, name)
+    if not model_digest:
         raise CorruptError(f"{name}: a SAN layer, but neither kernels nor the digest of a model")
-    digest = header.model_digest.hex()
+    digest = model_digest.hex()
     try:
         model = find_model(digest)
     except ModelError as error:
@@ -127,3 +195,16 @@ def _bank_of(
         return resample(model, fs)
     except ModelError as error:
         raise CorruptError(f"{name}: {error}") from error
+
+
+def _san_of(san: SanPlan, model: ModelName) -> SanParameters:
+    return SanParameters(
+        group=san.group,
+        leads=san.leads,
+        exponents=san.exponents,
+        model_name=model.name,
+        n_kernels=san.bank.n_kernels,
+        kernel_numbers=int(san.bank.kernels.size),
+        clock=san.clock,
+        model_digest=bytes.fromhex(model.digest),
+    )

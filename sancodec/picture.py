@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.codec import SanFile
-from sancodec.errors import ConfigError
+from sancodec.errors import ConfigError, OutputError
+from sancodec.san.kernels import UNIT, KernelBank
 from sancodec.san.synthesis import N_PHASES
 
 
@@ -64,16 +65,16 @@ def picture_of(file: SanFile, seconds: float) -> LayerPicture:
     CorruptError
         The first chunk is damaged.
     """
-    recording, layer = file.chunk(0)
-    plan = file.plan.san
-    if plan is None or layer is None:
+    recording, layers = file.chunk(0)
+    if not layers:
         raise ConfigError(f"{file.name}: has no SAN layer to draw; encode it with a model")
+    plan = layers[0].plan
     group = file.plan.groups[plan.group]
     number = group.channels[plan.leads[0]]
     channel = file.header.channels[number]
     preview = next(file.spans(0, recording.n_frames, layer="san"))
     stop = min(recording.signals[number].size, round(seconds * group.fs))
-    activations = layer.activations
+    activations = layers[0].activations
     shown = activations.position < stop * N_PHASES
     return LayerPicture(
         title=f"{recording.name}, {channel.name}",
@@ -126,6 +127,46 @@ def draw_layers(picture: LayerPicture, target: Path) -> None:
     axes[3].set_xlabel("seconds")
     figure.savefig(target, dpi=110, metadata=_WITHOUT_DATE.get(target.suffix.lower()))
 
+
+def draw_kernels(bank: KernelBank, title: str, target: Path) -> None:
+    """Draw the kernels of a model beside each other, as a PNG or SVG.
+
+    Parameters
+    ----------
+    bank : KernelBank
+        Of its kernel leads the first is drawn.
+    target : Path
+        File to write; its suffix chooses the format.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written, or its suffix names no format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    n_columns = min(bank.n_kernels, _MAX_COLUMNS)
+    n_rows = -(-bank.n_kernels // n_columns)
+    figure = Figure(figsize=(2.2 * n_columns, 0.3 + 1.6 * n_rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    axes = np.ravel(figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False))
+    seconds = (np.arange(bank.n_taps) - bank.centre) / bank.fs
+    for axis, kernel in zip(axes, bank.kernels[:, 0], strict=False):
+        axis.axvline(0.0, color="0.8", linewidth=0.6)
+        axis.plot(seconds, kernel / UNIT, linewidth=1.0)
+        axis.set_yticks([])
+    for axis in axes[bank.n_kernels :]:
+        axis.set_axis_off()
+    figure.supxlabel("seconds from the position of the activation")
+    try:
+        figure.savefig(target, dpi=70, metadata=_WITHOUT_DATE.get(target.suffix.lower()))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{target}: cannot be written ({error})") from error
+
+
+_MAX_COLUMNS = 4
 
 # Same samples, same picture: the date stays out of the file.
 _WITHOUT_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".png": {"Software": None}}

@@ -10,6 +10,39 @@ from sancodec.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignalReport:
+    """What was made of one signal of a record, in words.
+
+    Attributes
+    ----------
+    name : str
+        Name of the channel.
+    kind : str
+        One of ``signal_types.TYPES``.
+    told_by : str
+        What told the kind: "name RESP"; empty where it is unknown.
+    kernels : str
+        Where its kernels come from; empty where it has none.
+    decided_by : str
+        Why it has these kernels or none; empty where that is not known: files do not say.
+    """
+
+    name: str
+    kind: str
+    told_by: str
+    kernels: str
+    decided_by: str = ""
+
+
+def say_kernels(n_kernels: int, model: str, digest: str = "") -> str:
+    """Say in words where kernels come from: the name of a model, or none when they were fitted."""
+    kernels = f"{n_kernels} kernel" + ("s" if n_kernels > 1 else "")
+    if not model:
+        return f"{kernels} fitted to the record"
+    return f"{kernels} of model {model} ({digest[:12] or 'embedded'})"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Figures of one .san file; the ratios derive from what is counted here and from nothing else.
 
@@ -48,6 +81,8 @@ class Report:
     verified : bool or None
         True when the file was decoded and compared, False when that was left out, None when
         it is not known.
+    signals : tuple of SignalReport
+        One for each channel.
     """
 
     record: str
@@ -70,6 +105,7 @@ class Report:
     san_reference: int
     encode_seconds: float | None = None
     verified: bool | None = None
+    signals: tuple[SignalReport, ...] = ()
 
     def __post_init__(self) -> None:
         total = sum(self.layers.values())

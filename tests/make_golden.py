@@ -113,11 +113,37 @@ def maximal() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", level="max"))
 
 
+def _twitches(n_samples: int, width: float, seed: int) -> NDArray[np.float64]:
+    """Short pulses of one shape at random places."""
+    generator = np.random.default_rng(seed)
+    t = np.arange(n_samples)
+    signal = np.zeros(n_samples)
+    for place in np.cumsum(generator.uniform(20, 40, n_samples // 20) * width):
+        u = (t - place) / width
+        signal += 160 * np.exp(-(u**2)) - 90 * np.exp(-((u / 1.2 - 2) ** 2))
+    return signal
+
+
+def layers() -> bytes:
+    """Signals of several kinds: a model by its digest, and two banks of one group in the file."""
+    beats = sancodec.decode(FOLDER / "model.san").signals[0][:3000]
+    generator = np.random.default_rng(25)
+    n_samples = 8 * beats.size
+    common = generator.normal(0, 3.0, n_samples)
+    fast = [_twitches(n_samples, width, seed) + common for width, seed in ((1.5, 1), (2.0, 2))]
+    signals = [fast[0], beats.astype(np.float64), fast[1]]
+    record = _recording("layers", [np.rint(s).astype(np.int64) for s in signals], beats.size)
+    names = ("EMG", "II", "VOICE")
+    channels = tuple(replace(c, name=name) for c, name in zip(record.channels, names, strict=True))
+    return sancodec.encode(replace(record, channels=channels), config=CodecConfig(chunk_seconds=8))
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
     "fitted": fitted,
     "model": model,
+    "layers": layers,
     "plain": plain,
     "noise": noise,
     "mixed": mixed,

@@ -163,6 +163,9 @@ def test_the_table_names_the_base_of_every_ratio(
         assert words in table
     for words in ("CR^-1", "normalized loss", "flithos", "activations", "samples/s", "verified"):
         assert words in table
+    said = " ".join(table.split())
+    assert "ecg by its name: 1 kernel" in said
+    assert "in the trial" in said
 
 
 def test_no_verify_is_reported_as_not_verified(
@@ -288,6 +291,10 @@ def test_inspect_reports_what_encode_reported(
     assert main(["inspect", "--json", str(record.with_suffix(".san"))]) == 0
     inspected = json.loads(capsys.readouterr().out)
     at_encoding = {"encode_seconds", "samples_per_second", "verified"}
+    # Why it was chosen is not in the file.
+    for signal in encoded["signals"]:
+        assert signal["decided_by"]
+        signal["decided_by"] = ""
     for name in set(encoded) - at_encoding:
         assert inspected[name] == encoded[name], name
     assert inspected["encode_seconds"] is None

@@ -148,12 +148,11 @@ def deviations(signal: np.ndarray) -> int:
 def test_the_san_layer_is_that_which_the_encoder_saw() -> None:
     file = SanFile(io.BytesIO(GOLDEN["fitted"]()))
     n_activations = n_amplitudes = error = reference = 0
-    assert file.plan.san is not None
-    channels = file.plan.groups[file.plan.san.group].channels
+    (san,) = file.plan.layers
+    channels = file.plan.groups[san.group].channels
     for i in range(len(file.container.chunks)):
-        span, layer = file.chunk(i)
-        assert layer is not None
-        np.testing.assert_array_equal(file.layer(i).reconstruction, layer.reconstruction)
+        span, (layer,) = file.chunk(i)
+        np.testing.assert_array_equal(file.layers(i)[0].reconstruction, layer.reconstruction)
         n_activations += layer.activations.n_activations
         n_amplitudes += int(np.count_nonzero(layer.activations.amplitude))
         for lead, channel in enumerate(channels):
@@ -169,9 +168,8 @@ def test_the_san_layer_is_that_which_the_encoder_saw() -> None:
 def test_the_preview_is_the_reconstruction_on_the_baseline() -> None:
     file = SanFile(io.BytesIO(MODEL))
     (preview,) = file.spans(layer="san")
-    layer = file.layer(0)
-    assert file.plan.san is not None
-    for lead, channel in enumerate(file.plan.groups[file.plan.san.group].channels):
+    (layer,) = file.layers(0)
+    for lead, channel in enumerate(file.plan.groups[layer.plan.group].channels):
         expected = file.header.channels[channel].baseline + to_adc_units(layer.reconstruction[lead])
         np.testing.assert_array_equal(preview.signals[channel], expected)
     # It is a picture of the signal.
@@ -250,7 +248,7 @@ def small() -> bytes:
     from sancodec.codec import SampleHash
     from sancodec.runtime import open_session
 
-    layer = SanFile(io.BytesIO(FITTED)).layer(0)
+    (layer,) = SanFile(io.BytesIO(FITTED)).layers(0)
     samples, target = SampleHash(), io.BytesIO()
     writer = ContainerWriter(target, replace(reader.header, n_frames=700, chunk_frames=350))
     for start in (0, 350):
@@ -263,7 +261,7 @@ def small() -> bytes:
             kernel=layer.activations.kernel[inside],
             amplitude=layer.activations.amplitude[inside],
         )
-        writer.add_chunk(encode_chunk(part, template, activations, open_session("cpu")).payload)
+        writer.add_chunk(encode_chunk(part, template, [activations], open_session("cpu")).payload)
         samples.add(part)
     writer.finish(replace(reader.summary, sample_hash=samples.digest()))
     assert same(sancodec.decode(target.getvalue()), span)

@@ -47,6 +47,16 @@ def test_golden_files_hold_what_they_stand_for() -> None:
     with sancodec.open(golden("plain")) as file:
         assert [file.container.read_chunk(i)[0] for i in range(3)] == [MODE_PREDICTIVE] * 3
         assert [entry.n_frames for entry in file.container.chunks] == [750, 750, 1]
+    with sancodec.open(golden("layers")) as file:
+        groups = file.plan.groups
+        assert [group.channels for group in groups] == [(0, 2), (1,)]
+        assert [san.group for san in file.plan.layers] == [0, 0, 1]
+        assert [san.clock for san in file.plan.layers] == [50.0, 2000 / 60, 250.0]
+        assert len(file.container.chunks) == 2
+    layered, _ = inspect_file(golden("layers"))
+    assert [signal.kind for signal in layered.signals] == ["emg", "ecg", "voice"]
+    assert "of model ecg" in layered.signals[1].kernels
+    assert "fitted" in layered.signals[0].kernels
     with sancodec.open(golden("mixed")) as file:
         assert len(file.plan.groups) == 3
     wide = sancodec.decode(golden("wide")).samples

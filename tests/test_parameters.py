@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from sancodec import models
-from sancodec.chunk import ChunkPlan, SanPlan, groups_of
-from sancodec.errors import CorruptError, ModelError
+from sancodec.errors import CorruptError, ModelError, UnsupportedError
 from sancodec.formats.container import Header
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVEL_DEFAULT
 from sancodec.formats.parameters import (
@@ -20,7 +19,15 @@ from sancodec.formats.parameters import (
     encode_parameters,
 )
 from sancodec.formats.wire import ByteWriter
-from sancodec.parameters import decode_kernels, encode_kernels, parameters_of, plan_of
+from sancodec.layers import ChunkPlan, SanPlan, groups_of
+from sancodec.parameters import (
+    ModelName,
+    decode_kernels,
+    encode_kernels,
+    header_kernels,
+    parameters_of,
+    plan_of,
+)
 from sancodec.recording import Channel
 from sancodec.san.kernels import KernelBank
 from sancodec.san.synthesis import resample
@@ -39,11 +46,12 @@ def plan(n_kernel_leads: int = 2, *, backwards: bool = False) -> ChunkPlan:
     if backwards:
         groups = (groups[0].reversed(), *groups[1:])
     san = SanPlan.of(0, (0, 2), (MIN_EXPONENT, MAX_EXPONENT), bank_of(n_kernel_leads))
-    return ChunkPlan(groups=groups, san=san)
+    return ChunkPlan(groups=groups, layers=(san,))
 
 
-def header_of(chunks: ChunkPlan, name: str = "", **changes: Any) -> Header:
-    embedded = b"" if chunks.san is None or name else encode_kernels(chunks.san.bank)
+def header_of(chunks: ChunkPlan, *models_of: ModelName, **changes: Any) -> Header:
+    names = models_of or (ModelName(),) * len(chunks.layers)
+    digest, embedded = header_kernels(chunks, names)
     header = Header(
         name="x",
         fs=FS,
@@ -52,8 +60,8 @@ def header_of(chunks: ChunkPlan, name: str = "", **changes: Any) -> Header:
         chunk_frames=50,
         fidelity=FIDELITY_LOSSLESS,
         level=LEVEL_DEFAULT,
-        parameters=encode_parameters(parameters_of(chunks, name)),
-        model_digest=b"",
+        parameters=encode_parameters(parameters_of(chunks, names)),
+        model_digest=digest,
         kernels=embedded,
     )
     return replace(header, **changes)
@@ -65,62 +73,151 @@ def test_a_plan_comes_back_from_its_header(n_kernel_leads: int, backwards: bool)
     written = plan(n_kernel_leads, backwards=backwards)
     found = plan_of(header_of(written), "x.san")
     assert found.groups == written.groups
-    assert found.san is not None
-    assert written.san is not None
-    assert (found.san.group, found.san.leads) == (0, (0, 2))
-    assert found.san.exponents == (MIN_EXPONENT, MAX_EXPONENT)
-    assert found.san.bank.digest == written.san.bank.digest
+    (san,) = found.layers
+    assert (san.group, san.leads) == (0, (0, 2))
+    assert san.exponents == (MIN_EXPONENT, MAX_EXPONENT)
+    assert san.clock == FS
+    assert san.bank.digest == written.layers[0].bank.digest
+
+
+def layered() -> tuple[ChunkPlan, tuple[ModelName, ...]]:
+    """Channels 0 and 3 together, 1 and 2 alone; three layers, two of them of one group."""
+    groups = groups_of(CHANNELS, FS, (0, 1, 2, 0))
+    model, _ = models.load("ecg")
+    layers = (
+        SanPlan.of(0, (0,), (3,), bank_of(1), 50.0),
+        SanPlan.of(0, (1,), (4,), resample(model, FS), FS),
+        SanPlan.of(2, (0,), (5,), bank_of(1), 1250.0),
+    )
+    names = (ModelName(), ModelName("ecg", model.digest), ModelName("mine"))
+    return ChunkPlan(groups=(groups[0].reversed(), *groups[1:]), layers=layers), names
+
+
+def test_a_plan_of_several_layers_comes_back() -> None:
+    written, names = layered()
+    found = plan_of(header_of(written, *names), "x.san")
+    assert found.groups == written.groups
+    for san, original in zip(found.layers, written.layers, strict=True):
+        assert (san.group, san.leads, san.exponents) == (
+            original.group,
+            original.leads,
+            original.exponents,
+        )
+        assert san.clock == original.clock
+        np.testing.assert_array_equal(san.bank.kernels, original.bank.kernels)
+
+
+def test_the_second_layout_is_left_to_records_that_need_it() -> None:
+    """Else every ECG would be some bytes longer, and none would be as it was."""
+    (san,) = plan().layers
+    written = plan()
+    assert encode_parameters(parameters_of(written, (ModelName(),)))[0] == 2
+    for needs in (
+        replace(written, layers=(replace(san, clock=50.0),)),
+        replace(written, groups=groups_of(CHANNELS, FS, (0, 1, 2, 0))),
+        replace(written, layers=(san, replace(san, group=1, leads=(0,), exponents=(3,)))),
+    ):
+        names = (ModelName(),) * len(needs.layers)
+        assert encode_parameters(parameters_of(needs, names))[:2] == b"\x00\x02"
+
+
+def test_another_layout_is_left_to_a_newer_version() -> None:
+    with pytest.raises(UnsupportedError, match=r"x\.san: .* layout 3 .* newer"):
+        decode_parameters(b"\x00\x03" + bytes(9), 4, "x.san")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"members": (1, 0, 2, 1)},
+        {"members": (0, 1, 1, 0)},
+        {"members": (0, 1, 3, 0)},
+        {"layers": (0, 0)},
+        {"layers": (2, 0)},
+        {"clock": float("nan")},
+        {"clock": 0.0},
+        {"clock": float("inf")},
+        {"digest": b"short"},
+    ],
+)
+def test_layers_that_contradict_themselves_are_refused(changes: dict[str, Any]) -> None:
+    parameters = parameters_of(*layered())
+    layers = parameters.layers
+    if "layers" in changes:
+        layers = tuple(layers[i] for i in changes["layers"])
+    if "clock" in changes:
+        layers = (replace(layers[0], clock=changes["clock"]), *layers[1:])
+    if "digest" in changes:
+        layers = (replace(layers[0], model_digest=changes["digest"]), *layers[1:])
+    members = changes.get("members", parameters.members)
+    written = replace(parameters, members=members, layers=layers)
+    with pytest.raises(CorruptError):
+        decode_parameters(encode_parameters(written), 4, "x.san")
+
+
+def test_a_group_of_several_frequencies_is_refused() -> None:
+    written, names = layered()
+    parameters = replace(parameters_of(written, names), members=(0, 0, 1, 2))
+    header = header_of(written, *names, parameters=encode_parameters(parameters))
+    with pytest.raises(CorruptError, match=r"x\.san: a group of \[1, 2\] samples per frame"):
+        plan_of(header, "x.san")
+
+
+def test_kernels_of_several_layers_have_to_be_those_of_the_parameters() -> None:
+    written, names = layered()
+    good = header_of(written, *names)
+    with pytest.raises(CorruptError, match="bytes more"):
+        plan_of(replace(good, kernels=good.kernels + b"\0"), "x.san")
+    with pytest.raises(CorruptError):
+        plan_of(replace(good, kernels=good.kernels[:-1]), "x.san")
+    with pytest.raises(CorruptError, match="a model digest in the header"):
+        plan_of(replace(good, model_digest=bytes(32)), "x.san")
 
 
 def test_a_plan_without_a_san_layer_comes_back() -> None:
-    written = plan(backwards=True).without_san()
+    written = replace(plan(backwards=True), layers=())
     assert plan_of(header_of(written), "x.san") == written
 
 
 def test_the_shipped_model_is_found_by_its_digest_and_resampled() -> None:
     model, _ = models.load("ecg")
-    chunks = ChunkPlan(
-        groups=groups_of(CHANNELS, FS), san=SanPlan.of(0, (1,), (3,), resample(model, FS))
-    )
-    header = header_of(chunks, "ecg", model_digest=bytes.fromhex(model.digest))
-    found = plan_of(header, "x.san")
-    assert found.san is not None
-    np.testing.assert_array_equal(found.san.bank.kernels, resample(model, FS).kernels)
+    layers = (SanPlan.of(0, (1,), (3,), resample(model, FS)),)
+    chunks = ChunkPlan(groups=groups_of(CHANNELS, FS), layers=layers)
+    (san,) = plan_of(header_of(chunks, ModelName("ecg", model.digest)), "x.san").layers
+    np.testing.assert_array_equal(san.bank.kernels, resample(model, FS).kernels)
 
 
 def test_a_model_that_is_not_there_is_named() -> None:
-    header = header_of(plan(1), "lost", model_digest=bytes(32))
+    header = header_of(plan(1), ModelName("lost", "00" * 32))
     with pytest.raises(ModelError, match=r"x\.san: model 0000.*--model"):
         plan_of(header, "x.san")
 
 
 def test_a_model_of_another_digest_is_refused() -> None:
-    header = header_of(plan(1), "mine", model_digest=bytes(32))
+    header = header_of(plan(1), ModelName("mine", "00" * 32))
     with pytest.raises(ModelError, match=r"x\.san: was written with model 000000000000"):
         plan_of(header, "x.san", lambda _: bank_of(1))
 
 
 def test_a_model_given_by_the_reader_is_used() -> None:
     model = bank_of(1, 360.0)
-    chunks = ChunkPlan(
-        groups=groups_of(CHANNELS, FS), san=SanPlan.of(0, (1,), (3,), resample(model, FS))
-    )
-    header = header_of(chunks, "mine", model_digest=bytes.fromhex(model.digest))
-    found = plan_of(header, "x.san", lambda digest: model)
-    assert found.san is not None
-    assert found.san.bank.fs == FS
+    layers = (SanPlan.of(0, (1,), (3,), resample(model, FS)),)
+    chunks = ChunkPlan(groups=groups_of(CHANNELS, FS), layers=layers)
+    header = header_of(chunks, ModelName("mine", model.digest))
+    (san,) = plan_of(header, "x.san", lambda digest: model).layers
+    assert san.bank.fs == FS
 
 
 def test_a_model_that_the_frequency_rules_out_makes_the_file_corrupt() -> None:
     model = bank_of(1, 360.0)
-    header = header_of(plan(1), "mine", model_digest=bytes.fromhex(model.digest), fs=0.5)
+    header = header_of(plan(1), ModelName("mine", model.digest), fs=0.5)
     with pytest.raises(CorruptError, match=r"x\.san: sampling frequency"):
         plan_of(header, "x.san", lambda _: model)
 
 
 def test_headers_that_contradict_themselves_are_refused() -> None:
     good = header_of(plan())
-    without = encode_parameters(parameters_of(plan().without_san(), ""))
+    without = encode_parameters(parameters_of(replace(plan(), layers=()), ()))
     with pytest.raises(CorruptError, match="no leads that they are for"):
         plan_of(replace(good, parameters=without), "x.san")
     with pytest.raises(CorruptError, match="neither kernels nor the digest"):
@@ -161,26 +258,35 @@ def test_sizes_of_kernels_are_checked_before_memory_is_taken(
         decode_kernels(writer.raw(b"\x00\x00\x00\x80" * 2).getvalue(), FS, "x.san")
 
 
-def test_every_prefix_of_the_parameters_is_refused() -> None:
-    encoded = encode_parameters(parameters_of(plan(), "ecg"))
-    assert decode_parameters(encoded, 4, "x.san") == parameters_of(plan(), "ecg")
-    # Cut behind the orders, the parameters are those of a record without a SAN layer.
-    without = encode_parameters(parameters_of(plan().without_san(), ""))
-    for n_bytes in set(range(len(encoded))) - {len(without)}:
-        with pytest.raises(CorruptError):
-            decode_parameters(encoded[:n_bytes], 4, "x.san")
+PARAMETERS = {
+    "plain": parameters_of(plan(), (ModelName("ecg"),)),
+    "layered": parameters_of(*layered()),
+}
+
+
+@pytest.mark.parametrize("layout", PARAMETERS)
+def test_every_prefix_of_the_parameters_is_refused(layout: str) -> None:
+    encoded = encode_parameters(PARAMETERS[layout])
+    assert decode_parameters(encoded, 4, "x.san") == PARAMETERS[layout]
+    # Cut behind the orders, the first layout is that of a record without a SAN layer.
+    without = len(encode_parameters(replace(PARAMETERS["plain"], layers=())))
+    for n_bytes in range(len(encoded)):
+        if (layout, n_bytes) != ("plain", without):
+            with pytest.raises(CorruptError):
+                decode_parameters(encoded[:n_bytes], 4, "x.san")
     with pytest.raises(CorruptError):
         decode_parameters(encoded + b"\0", 4, "x.san")
 
 
-def test_every_changed_byte_of_the_parameters_is_refused_or_reads_otherwise() -> None:
-    encoded = encode_parameters(parameters_of(plan(), "ecg"))
+@pytest.mark.parametrize("layout", PARAMETERS)
+def test_every_changed_byte_of_the_parameters_is_refused_or_reads_otherwise(layout: str) -> None:
+    encoded = encode_parameters(PARAMETERS[layout])
     expected = decode_parameters(encoded, 4, "x.san")
     for offset in range(len(encoded)):
         for value in range(256):
             changed = encoded[:offset] + bytes([value]) + encoded[offset + 1 :]
             try:
                 found = decode_parameters(changed, 4, "x.san")
-            except CorruptError:
+            except (CorruptError, UnsupportedError):
                 continue
             assert (found == expected) == (changed == encoded)

@@ -50,9 +50,16 @@ def san_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["inspect", "--help"]], ids=" ".join
+    "arguments",
+    [["--help"], ["--version"], ["inspect", "--help"], ["experiments", "mnist", "--help"]],
+    ids=" ".join,
 )
 def test_help_imports_nothing_slow(arguments: list[str], tmp_path: Path) -> None:
+    assert not _imported_by(arguments, tmp_path) & SLOW
+
+
+@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["models", "ecg"]])
+def test_models_lists_without_opening_one(arguments: list[str], tmp_path: Path) -> None:
     assert not _imported_by(arguments, tmp_path) & SLOW
 
 

@@ -35,7 +35,7 @@ _AROUND = 8
 _MAGNITUDE_FLOOR = 0.5
 _SCALE_FLOOR = 0.02
 _RIDGE = 1e-6
-_FIRST_ROWS, _FINAL_ROWS = 5_000, 10_000
+_FIRST_ROWS, _FINAL_ROWS = 3_000, 10_000
 """A solution takes every n-th piece of the block so that about these many samples are left."""
 _SWEEPS = 20
 # A coefficient is rounded until it costs the block about this many nats of prediction.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.entropy.compiled import compiled
 from sancodec.san.analysis import Found
 from sancodec.san.kernels import UNIT
 from sancodec.san.synthesis import N_PHASES, Activations, ExpandedBank
@@ -26,28 +27,47 @@ def fit_amplitudes(
     ----------
     samples : (n_leads, n_samples) int32
     """
-    n_leads, n_samples = samples.shape
+    n_leads = len(samples)
     rows = np.diff(bank.rows.astype(np.float64) / UNIT, axis=1, prepend=0.0)
     lead = np.arange(n_leads) if bank.n_kernel_leads > 1 else np.zeros(n_leads, np.int64)
     row = (found.kernel[:, None] * bank.n_kernel_leads + lead) * N_PHASES
     kernels = rows[row + (found.position & 3)[:, None]]
-    index = ((found.position >> 2) - bank.centre)[:, None] + np.arange(bank.n_taps)
-    inside = (index >= 0) & (index < n_samples)
-    index = np.clip(index, 0, n_samples - 1)
-    kernels = kernels * inside[:, None, :]
-    energy = (kernels**2).sum(axis=2)
+    start = (found.position >> 2) - bank.centre
     left = np.diff(samples.astype(np.float64), axis=1, prepend=samples[:, :1])
-    amplitudes = np.zeros((len(found.position), n_leads))
+    amplitudes = np.zeros((len(start), n_leads))
     order = np.argsort(-found.strength, kind="stable")
-    # One after the other, strongest first, so that overlapping kernels share what both explain.
-    for i in np.tile(order, _PASSES):
-        products = np.einsum("lt,lt->l", left[:, index[i]], kernels[i])
-        step = np.divide(products, energy[i], out=np.zeros(n_leads), where=energy[i] > 0.0)
-        amplitudes[i] += step
-        # A tap that is clipped to the ends of the span is 0, so adding it twice adds nothing.
-        for own in range(n_leads):
-            np.subtract.at(left[own], index[i], step[own] * kernels[i, own])
+    _share(left, kernels, start, np.tile(order, _PASSES), amplitudes)
     return amplitudes
+
+
+@compiled
+def _share(
+    left: NDArray[np.float64],
+    kernels: NDArray[np.float64],
+    start: NDArray[np.int64],
+    order: NDArray[np.int64],
+    amplitudes: NDArray[np.float64],
+) -> None:
+    """Fit one activation after the other to what the others leave, in place.
+
+    Strongest first and twice over, so that overlapping kernels share what both explain.
+    """
+    n_leads, n_samples = left.shape
+    for i in order:
+        begin = max(start[i], 0)
+        stop = min(start[i] + kernels.shape[2], n_samples)
+        for lead in range(n_leads):
+            kernel = kernels[i, lead]
+            product = energy = 0.0
+            for t in range(begin, stop):
+                tap = kernel[t - start[i]]
+                product += left[lead, t] * tap
+                energy += tap * tap
+            if energy > 0.0:
+                step = product / energy
+                amplitudes[i, lead] += step
+                for t in range(begin, stop):
+                    left[lead, t] -= step * kernel[t - start[i]]
 
 
 def choose_exponents(amplitudes: NDArray[np.float64]) -> list[int]:

@@ -147,7 +147,12 @@ def overlaps(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def find(
-    samples: NDArray[np.int32], bank: KernelBank, whitener: Whitener, minimum_bits: float
+    samples: NDArray[np.int32],
+    bank: KernelBank,
+    whitener: Whitener,
+    minimum_bits: float,
+    *,
+    clock: float | None = None,
 ) -> Found:
     """Find the activations of ``bank`` in (n_leads, n_samples) samples at the bank's frequency.
 
@@ -155,11 +160,14 @@ def find(
     ----------
     minimum_bits : float
         What an activation has to save, in bits over all leads.
+    clock : float, optional
+        What the minimum distance is measured in, in Hz; the bank's frequency, unless the signal
+        does not have the pace of an ECG.
     """
     kernels = whitener.apply_to_kernels(bank.kernels.astype(np.float64))
     spectra = spectra_of(whitener.apply(samples), kernels.shape[2])
     maps = similarities(spectra, kernels, bank.centre, signed=bank.n_kernel_leads > 1)
-    return select(maps, overlaps(kernels), bank.fs, minimum_bits)
+    return select(maps, overlaps(kernels), bank.fs if clock is None else clock, minimum_bits)
 
 
 def select(

@@ -26,6 +26,8 @@ from sancodec.san.whitening import Whitener
 BEFORE_SECONDS = 96 / 360
 AFTER_SECONDS = 160 / 360
 MAX_KERNELS = 4
+MIN_TAPS = 8
+"""A window of fewer samples is no shape any more."""
 FITTED_STEPS_BITS = 1
 """A fitted kernel has 2**FITTED_STEPS_BITS steps for one ADC unit, or fewer to fit int16."""
 FITTED_NOMINAL_BITS = 3
@@ -88,12 +90,15 @@ def fit_bank(
 
     Parameters
     ----------
+    fs : float
+        Sampling frequency, in Hz; of a signal that does not have the pace of an ECG, the
+        frequency at which an ECG would have as many samples in a beat.
     minutes_coded : float
         Minutes of signal that the kernels will serve; their cost is spread over them.
     """
     window = Window(int(_WINDOW_BEFORE * fs), max(int((_WINDOW_BEFORE + _WINDOW_AFTER) * fs), 4))
     n_leads, n_samples = samples.shape
-    if n_samples < 4 * window.size:
+    if window.size < MIN_TAPS or n_samples < 4 * window.size:
         return None
     white = whitener.apply(samples)
     share = minutes_coded * 60.0 * fs / n_samples
@@ -186,7 +191,7 @@ class _Search:
         for offset in lags:
             moved = self._window.cut_at(self._white, self._candidates + offset)
             flat = moved.transpose(1, 0, 2).reshape(len(self._candidates), -1)
-            best = np.maximum(best, flat @ unit.T)
+            best = np.maximum(best, np.einsum("ct,kt->ck", flat, unit))
         gain = np.maximum(best**2 - (self._explained**2)[:, None], 0.0)
         # A candidate explains itself wholly, which says nothing of the others.
         gain[chosen, np.arange(len(chosen))] = 0.0

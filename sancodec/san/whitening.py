@@ -68,8 +68,9 @@ def _error_filter(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solve the Yule-Walker equations of one lead."""
     n_samples = differences.size
     lags = np.arange(ORDER + 1)
+    # Not by @: threads of a linear algebra library would split the sum, each time elsewhere.
     products = np.array(
-        [differences[lag:] @ differences[: max(n_samples - lag, 0)] for lag in lags]
+        [(differences[lag:] * differences[: max(n_samples - lag, 0)]).sum() for lag in lags]
     )
     power = products[0] + 1.0
     matrix = products[np.abs(lags[:ORDER, None] - lags[None, :ORDER])]

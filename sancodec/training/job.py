@@ -116,6 +116,8 @@ def _metadata(
         "device": result.device,
         "window_seconds": f"{job.windows.seconds:g}",
         "baseline_seconds": f"{job.windows.baseline_seconds:g}",
+        "channels": json.dumps(job.windows.inputs.channels),
+        "valid_range": json.dumps(job.windows.inputs.valid_range),
         "licence": job.licence or "unknown",
         "sancodec_version": _version(),
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,22 +13,33 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import resample_poly
 
 from sancodec.errors import ConfigError, RecordError
-from sancodec.formats.wfdb import WfdbRecord
-from sancodec.recording import RecordSource
+from sancodec.training.sources import InputConfig, SignalSource, find_records, open_source
+
+__all__ = [
+    "InputConfig",
+    "RecordWindows",
+    "WindowConfig",
+    "find_records",
+    "normalise",
+    "read_windows",
+]
 
 # Ten seconds of ECG stay below 20 standard deviations; what does not is a fault of the recording.
 _LARGEST = 30.0
 _MAX_SAMPLES = 1 << 20
+# A window with more samples that are not valid is left out; fewer are bridged by straight lines.
+_MOST_INVALID = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
 class WindowConfig:
-    """How windows are cut; every time is in seconds."""
+    """How windows are cut, and of which signals; every time is in seconds."""
 
     fs: float = 360.0
     seconds: float = 10.0
     baseline_seconds: float = 1.0
     n_per_record: int = 60
+    inputs: InputConfig = field(default_factory=InputConfig)
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.fs) and self.fs > 0):
@@ -58,26 +69,6 @@ class RecordWindows:
     windows: NDArray[np.float32]
 
 
-def find_records(sources: Sequence[Path]) -> list[Path]:
-    """Give the records that are named: each as it is, each folder as all headers below it.
-
-    Raises
-    ------
-    RecordError
-        A folder has no header.
-    """
-    found: list[Path] = []
-    for source in sources:
-        if not source.is_dir():
-            found.append(source)
-            continue
-        headers = sorted(source.rglob("*.hea"))
-        if not headers:
-            raise RecordError(f"{source}: no record (*.hea) in this folder or below it")
-        found += headers
-    return found
-
-
 def read_windows(path: Path, config: WindowConfig) -> RecordWindows:
     """Give evenly spread windows of a record, at the sampling frequency of the model.
 
@@ -86,9 +77,12 @@ def read_windows(path: Path, config: WindowConfig) -> RecordWindows:
     Raises
     ------
     RecordError
-        The record cannot be read, mixes sampling frequencies, or has no usable window.
+        The record cannot be read, mixes sampling frequencies, has none of the channels that are
+        wanted, or has no usable window.
+    ConfigError
+        The record is a text file, and nothing says its sampling frequency.
     """
-    record = WfdbRecord.open(path)
+    record = open_source(path, config.inputs)
     windows = [window for window in _cut(record, config) if _usable(window)]
     if not windows:
         raise RecordError(
@@ -122,20 +116,20 @@ def normalise(
     return (samples / np.where(deviation > 0, deviation, 1)).astype(np.float32)
 
 
-def _cut(record: RecordSource, config: WindowConfig) -> Iterator[NDArray[np.float32]]:
-    if any(channel.samples_per_frame != 1 for channel in record.channels):
-        raise RecordError(f"{record.name}: channels of several sampling frequencies")
+def _cut(record: SignalSource, config: WindowConfig) -> Iterator[NDArray[np.float32]]:
     ratio = Fraction(config.fs / record.fs).limit_denominator(1000) if record.fs > 0 else 0
     if not ratio:
         raise RecordError(
             f"{record.name}: {record.fs:g} Hz cannot be resampled to {config.fs:g} Hz; "
             "leave it out, or give another --fs"
         )
-    n_frames = round(config.seconds * record.fs)
-    n_windows = min(record.n_frames // max(n_frames, 1), config.n_per_record)
+    n_read = round(config.seconds * record.fs)
+    n_windows = min(record.n_samples // max(n_read, 1), config.n_per_record)
     n_samples = round(config.seconds * config.fs)
-    for start in np.linspace(0, record.n_frames - n_frames, n_windows).astype(int):
-        samples = record.read(int(start), int(start) + n_frames).samples.T.astype(np.float64)
+    for start in np.linspace(0, record.n_samples - n_read, n_windows).astype(int):
+        samples = record.read(int(start), int(start) + n_read)
+        if not _bridge(samples):
+            continue
         if ratio != 1:
             offset = samples[:, :1]
             samples = offset + resample_poly(
@@ -143,6 +137,17 @@ def _cut(record: RecordSource, config: WindowConfig) -> Iterator[NDArray[np.floa
             )
             samples = np.pad(samples, ((0, 0), (0, 2)), mode="edge")[:, :n_samples]
         yield normalise(samples, config.fs, config.baseline_seconds)
+
+
+def _bridge(samples: NDArray[np.float64]) -> bool:
+    """Put straight lines where (n_leads, n_samples) samples are NaN; False where too many are."""
+    invalid = np.isnan(samples)
+    if invalid.mean(axis=1).max() > _MOST_INVALID:
+        return False
+    for lead, gaps in zip(samples, invalid, strict=True):
+        if gaps.any():
+            lead[gaps] = np.interp(np.nonzero(gaps)[0], np.nonzero(~gaps)[0], lead[~gaps])
+    return True
 
 
 def _usable(window: NDArray[np.float32]) -> bool:
