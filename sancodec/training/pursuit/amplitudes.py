@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
-from sancodec.training.pursuit.terms import Bank, Code, Place, box_of, inside, sum_abs, take_off
+from sancodec.training.pursuit.terms import (
+    Bank,
+    Code,
+    Place,
+    box_of,
+    copy_values,
+    inside,
+    sum_abs,
+    take_off,
+)
 
 N_SOLUTIONS = 12
 
@@ -40,14 +49,13 @@ class System(NamedTuple):
 @compiled
 def refit_amplitudes(bank: Bank, code: Code) -> None:
     """Change all amplitudes so that the sum of absolute residuals falls, or leave them."""
-    n = code.n_used[0]
-    if n == 0:
+    n, lowest = code.n_used[0], sum_abs(code.residual)
+    if n == 0 or lowest == 0.0:
         return
     places, residual, amplitudes = code.places, code.residual.copy(), code.amplitudes[:n].copy()
-    order = np.argsort(places[:n, 1] * residual.shape[1] + places[:n, 2])
-    weights = np.empty_like(residual)
-    system = System(order, weights, np.zeros((n, n)), np.zeros(n, np.int64), np.zeros(n))
-    lowest = sum_abs(residual)
+    weights, first = np.empty_like(residual), np.zeros(n, np.int64)
+    system = System(_in_order(places, n), weights, np.zeros((n, n)), first, np.zeros(n))
+    order = system.order
     mean = lowest / residual.size
     floor = mean
     for _ in range(N_SOLUTIONS):
@@ -64,7 +72,25 @@ def refit_amplitudes(bank: Bank, code: Code) -> None:
         error = sum_abs(residual)
         if error < lowest:
             lowest = error
-            code.residual[:], code.amplitudes[:n] = residual, amplitudes
+            copy_values(residual, code.residual)
+            for i in range(n):
+                code.amplitudes[i] = amplitudes[i]
+
+
+@compiled
+def _in_order(places: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Give the first ``n`` activations row by row, each from left to right."""
+    order = np.zeros(n, np.int64)
+    for i in range(n):
+        j = i
+        while j > 0 and (
+            places[order[j - 1], 1] > places[i, 1]
+            or (places[order[j - 1], 1] == places[i, 1] and places[order[j - 1], 2] > places[i, 2])
+        ):
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = i
+    return order
 
 
 @compiled

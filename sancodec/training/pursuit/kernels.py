@@ -28,6 +28,8 @@ _SMALL_FALL = 1e-5
 # Smallest residual that is told from others, as a share of the mean one.
 _SMALLEST = 1e-3
 _RIDGE = 1e-7
+# A residual of so small a share of the mean absolute sample is rounding.
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,7 @@ class _Problem:
         self._design = _design(fit, extents)
         self._target = fit.signals.ravel()
         self._weights = np.repeat(1.0 / fit.level, fit.signals[0].size)
+        self._nothing = _NOTHING * float(np.abs(self._target).mean())
         self.extents = extents
 
     def residual(self, taps: Floats) -> Floats:
@@ -126,9 +129,10 @@ class _Problem:
         best = taps
         residual = self.residual(taps)
         lowest = float(self._weights @ np.abs(residual))
-        mean = floor = float(np.abs(residual).mean())
+        floor = float(np.abs(residual).mean())
+        smallest = _SMALLEST * floor
         for _ in range(N_SOLUTIONS):
-            floor = max(0.6 * floor, _SMALLEST * mean)
+            floor = max(0.6 * floor, smallest)
             products, right = self.equations(taps, floor)
             taps = taps.copy()
             taps[inside] += np.linalg.solve(products[np.ix_(inside, inside)], right[inside])
@@ -138,9 +142,13 @@ class _Problem:
         return best
 
     def equations(self, taps: Floats, floor: float) -> tuple[Floats, Floats]:
-        """Give the reweighted normal equations for a change of the taps."""
+        """Give the reweighted normal equations for a change of the taps.
+
+        Residuals below ``floor`` are weighted as those of that size.
+        """
         residual = self.residual(taps)
-        weights = self._weights / np.maximum(np.abs(residual), max(floor, np.finfo(float).tiny))
+        floor = max(floor, self._nothing)
+        weights = self._weights * (floor / np.maximum(np.abs(residual), floor))
         weighted = self._design.multiply(weights[:, None]).tocsr()
         products: Floats = (self._design.T @ weighted).toarray()
         # A tap that no activation brings onto a signal stays as it is.

@@ -19,6 +19,7 @@ from sancodec.training.pursuit.terms import (
     Scratch,
     best_amplitude,
     box_of,
+    copy_values,
     loss_without,
     scan,
     sum_abs,
@@ -77,19 +78,25 @@ def paying_gain(cost: Cost, n_activations: int, error: float) -> float:
 
 
 @compiled
-def copy_code(source: Code, target: Code) -> None:
-    """Make ``target`` the same as ``source``."""
-    n = source.n_used[0]
-    target.residual[:] = source.residual
-    target.places[:n] = source.places[:n]
-    target.amplitudes[:n] = source.amplitudes[:n]
-    target.n_used[0] = n
-
-
-@compiled
 def place_at(code: Code, i: int) -> Place:
     """Give where activation ``i`` stands."""
     return code.places[i, 0], code.places[i, 1], code.places[i, 2]
+
+
+@compiled
+def set_place(code: Code, i: int, place: Place) -> None:
+    """Let activation ``i`` stand there."""
+    code.places[i, 0], code.places[i, 1], code.places[i, 2] = place
+
+
+@compiled
+def copy_code(source: Code, target: Code) -> None:
+    """Make ``target`` the same as ``source``."""
+    copy_values(source.residual, target.residual)
+    for i in range(source.n_used[0]):
+        set_place(target, i, place_at(source, i))
+        target.amplitudes[i] = source.amplitudes[i]
+    target.n_used[0] = source.n_used[0]
 
 
 @compiled
@@ -107,7 +114,7 @@ def put(task: Task, place: Place, amplitude: float) -> None:
     code = task.code
     i = index_of(code, place)
     if i == code.n_used[0]:
-        code.places[i, 0], code.places[i, 1], code.places[i, 2] = place
+        set_place(code, i, place)
         code.amplitudes[i] = 0.0
         code.n_used[0] += 1
     code.amplitudes[i] += amplitude
@@ -186,7 +193,8 @@ def prune(task: Task) -> None:
             break
         place = place_at(code, least)
         take_off(bank, code.residual, place, -code.amplitudes[least])
-        code.places[least], code.amplitudes[least] = code.places[last], code.amplitudes[last]
+        set_place(code, least, place_at(code, last))
+        code.amplitudes[least] = code.amplitudes[last]
         code.n_used[0] = last
         settle(task, place, 1)
 
@@ -199,7 +207,7 @@ def move(task: Task) -> None:
         origin = place_at(code, i)
         take_off(task.bank, code.residual, origin, -code.amplitudes[i])
         place, amplitude = best_near(task, origin, i)
-        code.places[i, 0], code.places[i, 1], code.places[i, 2] = place
+        set_place(code, i, place)
         code.amplitudes[i] = amplitude
         take_off(task.bank, code.residual, place, amplitude)
         settle(task, place, 1)
@@ -232,7 +240,8 @@ def search(task: Task, n_sweeps: int) -> None:
     They end as those with the lowest phi of all that were found on the way, none among them.
     """
     code, kept, cost = task.code, task.kept, task.cost
-    kept.n_used[0], kept.residual[:] = 0, code.signal
+    kept.n_used[0] = 0
+    copy_values(code.signal, kept.residual)
     lowest = flithos_of(cost, 0, cost.level)
     for sweep in range(n_sweeps + 1):
         if sweep:

@@ -86,6 +86,14 @@ def sum_abs(values: NDArray[np.float64]) -> float:
 
 
 @compiled
+def copy_values(source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
+    """Copy a (n_rows, n_columns) array; assigning to a slice would be slow to compile."""
+    for row in range(source.shape[0]):
+        for column in range(source.shape[1]):
+            target[row, column] = source[row, column]
+
+
+@compiled
 def weighted_median(
     ratios: NDArray[np.float64], weights: NDArray[np.float64], first: int, stop: int, wanted: float
 ) -> float:
