@@ -20,6 +20,7 @@ VERBS = {
     "verify": "Check .san files: checksums, decoding, hash of the samples.",
     "models": "List the shipped models, and draw their kernels.",
     "train": "Train the kernels of a signal type on records.",
+    "experiments": "Run the experiments of the SAN paper beside its numbers.",
     "demo": "Simulate an ECG, encode it, decode it, compare, report, draw.",
 }
 

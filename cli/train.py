@@ -69,7 +69,7 @@ def train(
       sancodec train mitdb --signal-type ecg -o ecg.onnx
       sancodec train drivedb --channels RESP --signal-type respiration --fs 25 -o resp.onnx
       sancodec train bidmc_01.csv --csv-fs 125 --channels PLETH --signal-type ppg -o ppg.onnx
-      sancodec train mitdb --signal-type ecg -o ecg.onnx --grow --kernels 8 --checkpoint ecg.pt
+      sancodec train mitdb --signal-type ecg -o ecg.onnx --grow --kernels 8 --checkpoint ecg.ckpt
       sancodec train ppg --signal-type ppg -o both.onnx --extend ecg --kernels 1
     """
     _check_output(signal_type, output, force=force)

@@ -34,6 +34,20 @@ def n_activations(activation_maps: ArrayLike) -> int:
     return int(np.count_nonzero(np.asarray(activation_maps)))
 
 
+def compression_ratio(
+    n_samples: int, n_weights: int, n_activations: int, n_dimensions: int = 1
+) -> float:
+    """Give CR = n / (W + (dim + 1) A), section II of the paper; infinite without numbers.
+
+    Raises
+    ------
+    ConfigError
+        There is no sample.
+    """
+    inverse = inverse_compression_ratio(n_samples, n_weights, n_activations, n_dimensions)
+    return 1 / inverse if inverse else float("inf")
+
+
 def inverse_compression_ratio(
     n_samples: int, n_weights: int, n_activations: int, n_dimensions: int = 1
 ) -> float:

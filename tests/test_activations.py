@@ -7,6 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
+from sequential import (
+    ecg_like,
+    extrema_one_by_one,
+    is_extremum_by_definition,
+    pool_one_by_one,
+    topk_one_by_one,
+)
 
 from sancodec.errors import ConfigError
 from sancodec.san import activations
@@ -26,49 +33,6 @@ from sancodec.san.activations import (
 SHAPES = array_shapes(min_dims=1, max_dims=2, max_side=30)
 MAPS = arrays(np.int64, SHAPES, elements=st.integers(-3, 3))
 FLOATS = arrays(np.float64, SHAPES, elements=st.floats(-9, 9))
-
-
-def at(similarity: NDArray[np.float64], index: tuple[int, ...], axis: int, step: int) -> float:
-    place = list(index)
-    place[axis] += step
-    if not 0 <= place[axis] < similarity.shape[axis]:
-        return 0.0
-    return float(similarity[tuple(place)])
-
-
-def is_extremum_by_definition(similarity: NDArray[np.float64], index: tuple[int, ...]) -> bool:
-    value = float(similarity[index])
-    sign = np.sign(value)
-    for axis in range(similarity.ndim):
-        rises = sign * (value - at(similarity, index, axis, -1)) > 0
-        falls = sign * (at(similarity, index, axis, 1) - value) <= 0
-        if not (sign and rises and falls):
-            return False
-    return True
-
-
-def extrema_one_by_one(similarity: NDArray[np.float64], distance: int) -> NDArray[np.float64]:
-    """The plain sequential algorithm: strongest first, the lower index on a tie."""
-    places = np.ndindex(similarity.shape)
-    candidates = [index for index in places if is_extremum_by_definition(similarity, index)]
-    candidates.sort(key=lambda index: (-abs(float(similarity[index])), index))
-    kept: list[tuple[int, ...]] = []
-    for index in candidates:
-        if all(max(np.abs(np.subtract(index, other))) > distance for other in kept):
-            kept.append(index)
-    result = np.zeros_like(similarity)
-    for index in kept:
-        result[index] = similarity[index]
-    return result
-
-
-def ecg_like(n_samples: int, seed: int) -> NDArray[np.float64]:
-    rng = np.random.default_rng(seed)
-    t = np.arange(n_samples)
-    beats = np.arange(40, n_samples, 70) + rng.integers(-9, 10, len(range(40, n_samples, 70)))
-    late = t - beats[:, None]
-    beat = np.exp(-(late**2) / 8) - 0.3 * np.exp(-((late - 20) ** 2) / 90)
-    return np.round(200 * beat.sum(axis=0) + rng.normal(0, 4, n_samples))
 
 
 @settings(max_examples=150, deadline=None)
@@ -129,10 +93,7 @@ def test_a_ridge_is_no_extremum_in_two_dimensions_but_a_summit_is() -> None:
 def test_topk_keeps_the_strongest_and_of_equals_the_first(
     similarity: NDArray[np.int64], n_kept: int
 ) -> None:
-    order = sorted(np.ndindex(similarity.shape), key=lambda i: (-abs(int(similarity[i])), i))
-    expected = np.zeros_like(similarity)
-    for index in order[:n_kept]:
-        expected[index] = similarity[index]
+    expected = topk_one_by_one(similarity, n_kept)
     np.testing.assert_array_equal(topk_absolutes(similarity, n_kept), expected)
 
 
@@ -141,12 +102,7 @@ def test_topk_keeps_the_strongest_and_of_equals_the_first(
 def test_the_pool_keeps_the_strongest_of_each_whole_cell(
     similarity: NDArray[np.int64], pool_size: int
 ) -> None:
-    expected = np.zeros_like(similarity)
-    for cell in np.ndindex(tuple(size // pool_size for size in similarity.shape)):
-        corner = np.multiply(cell, pool_size)
-        members = [tuple(corner + place) for place in np.ndindex((pool_size,) * similarity.ndim)]
-        strongest = min(members, key=lambda i: (-abs(int(similarity[i])), i))
-        expected[strongest] = similarity[strongest]
+    expected = pool_one_by_one(similarity, pool_size)
     np.testing.assert_array_equal(extrema_pool_indices(similarity, pool_size), expected)
 
 

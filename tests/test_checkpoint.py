@@ -40,7 +40,9 @@ def after(n_batches: int) -> Callable[[int, int], None]:
 
 
 def run(config: TrainConfig, path: Path | None, on_batch: Any = None) -> TrainResult:
-    return train(records(), config, on_batch, resources=Resources(device="cpu", checkpoint=path))
+    # On one thread, so that the same batches come before a power cut each time.
+    resources = Resources(device="cpu", n_threads=1, checkpoint=path)
+    return train(records(), config, on_batch, resources=resources)
 
 
 def n_batches_of(config: TrainConfig) -> int:

@@ -34,6 +34,7 @@ LAYERS = (
     ("api",),
     ("simulate", "picture"),
     ("training",),
+    ("experiments",),
     ("cli",),
 )
 RANKS = {layer: rank for rank, layers in enumerate(LAYERS) for layer in layers}
@@ -44,9 +45,9 @@ PLACES = {
     "onnx": ("training",),
     "scipy": ("training",),
     "onnxruntime": ("runtime",),
-    "wfdb": ("formats", "simulate"),
+    "wfdb": ("formats", "simulate", "experiments.fetch"),
     "soundfile": ("formats",),
-    "matplotlib": ("picture",),
+    "matplotlib": ("picture", "experiments.figures"),
     "numba": ("entropy.compiled",),
     "zstandard": ("formats",),
     "click": ("cli",),

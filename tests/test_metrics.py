@@ -31,6 +31,14 @@ def test_an_activation_of_an_image_costs_three_numbers() -> None:
     assert inverse == pytest.approx(2354 / 784)
 
 
+def test_the_ratio_is_samples_over_numbers() -> None:
+    assert metrics.compression_ratio(1000, 100, 50) == pytest.approx(1000 / 200)
+    assert metrics.compression_ratio(784, 72, 10, 2) == pytest.approx(784 / 102)
+    assert metrics.compression_ratio(5, 0, 0) == math.inf
+    with pytest.raises(ConfigError, match="0 samples"):
+        metrics.compression_ratio(0, 1, 1)
+
+
 def test_normalized_loss_is_worked_out_by_hand() -> None:
     assert metrics.normalized_loss(RECONSTRUCTION, SIGNAL) == 3 / 8
     assert metrics.normalized_loss(np.zeros(4), SIGNAL) == 1

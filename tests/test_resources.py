@@ -73,6 +73,15 @@ def test_the_kernels_do_not_depend_on_the_number_of_threads() -> None:
     assert results[0].epochs == results[1].epochs == results[2].epochs
 
 
+def test_all_of_training_is_made_on_the_device_that_was_chosen() -> None:
+    """What is left to the default device would fail on CUDA: here that device has no values."""
+    config = replace(CONFIG, n_epochs=2, grow=True, dropout=0.1)
+    expected = train(records(), config, resources=Resources(device="cpu"))
+    with torch.device("meta"):
+        result = train(records(), config, resources=Resources(device="cpu"))
+    assert result.bank.digest == expected.bank.digest
+
+
 def test_nothing_of_pytorch_is_left_changed() -> None:
     def settings() -> tuple[int, bool]:
         return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()

@@ -50,7 +50,9 @@ def san_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["inspect", "--help"]], ids=" ".join
+    "arguments",
+    [["--help"], ["--version"], ["inspect", "--help"], ["experiments", "mnist", "--help"]],
+    ids=" ".join,
 )
 def test_help_imports_nothing_slow(arguments: list[str], tmp_path: Path) -> None:
     assert not _imported_by(arguments, tmp_path) & SLOW

@@ -32,7 +32,8 @@ def inlined(function: Function) -> Function:
 
 def _compile(function: Function, inline: Literal["never", "always"]) -> Function:
     # The name of the file of machine code follows from this name.
-    function.__qualname__ = f"{function.__qualname__}-{core_digest()[:16]}"
+    digest = digest_for(Path(function.__code__.co_filename).resolve().parent)
+    function.__qualname__ = f"{function.__qualname__}-{digest[:16]}"
     try:
         return cast("Function", njit(cache=True, nogil=True, inline=inline)(function))
     except RuntimeError:
@@ -41,11 +42,15 @@ def _compile(function: Function, inline: Literal["never", "always"]) -> Function
 
 
 @cache
-def core_digest() -> str:
-    """Give the SHA-256 of the sources of the numeric core, in hexadecimal."""
+def digest_for(folder: Path) -> str:
+    """Give the SHA-256 of all sources that what stands in a folder may call, in hexadecimal.
+
+    They are those of the numeric core, and of the folder itself when it is another one.
+    """
     digest = hashlib.sha256()
     package = Path(__file__).resolve().parent.parent
-    for folder in _CORE:
-        for path in sorted((package / folder).glob("*.py")):
+    folders = [package / name for name in _CORE]
+    for source in folders if folder in folders else [*folders, folder]:
+        for path in sorted(source.glob("*.py")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

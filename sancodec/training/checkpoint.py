@@ -98,10 +98,13 @@ def digest_of(records: Sequence[RecordWindows]) -> str:
 
 def _read(path: Path, settings: Mapping[str, str]) -> dict[str, State]:
     """Read the runs of a checkpoint; nothing in it is executed, whoever wrote it."""
-    whole = path.read_bytes()
+    try:
+        whole = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"checkpoint {path}: cannot be read ({error.strerror})") from error
     start = len(_KIND) + _HASH_SIZE
     if not whole.startswith(_KIND):
-        raise ConfigError(f"checkpoint {path}: is not a checkpoint of sancodec train")
+        raise ConfigError(f"checkpoint {path}: is not a checkpoint of a training")
     content = whole[start:]
     if hashlib.sha256(content).digest() != whole[len(_KIND) : start]:
         raise ConfigError(f"checkpoint {path}: is damaged; remove it to train from the beginning")

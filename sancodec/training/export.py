@@ -27,7 +27,7 @@ def write_placement(path: Path) -> None:
     OutputError
         The file cannot be written.
     """
-    _write(path, _model(None, {}))
+    write_onnx(path, _model(None, {}))
 
 
 def write_model(path: Path, bank: KernelBank, metadata: Mapping[str, str]) -> None:
@@ -48,7 +48,7 @@ def write_model(path: Path, bank: KernelBank, metadata: Mapping[str, str]) -> No
         "n_kernel_leads": str(bank.n_kernel_leads),
     }
     rows = bank.kernels.reshape(-1, bank.n_taps).astype(np.int32)
-    _write(path, _model(rows, {**metadata, **of_bank}))
+    write_onnx(path, _model(rows, {**metadata, **of_bank}))
 
 
 def _model(rows: NDArray[np.int32] | None, metadata: Mapping[str, str]) -> onnx.ModelProto:
@@ -122,8 +122,14 @@ def _value(name: str, kind: int, shape: list[str]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def _write(path: Path, model: onnx.ModelProto) -> None:
-    """Write beside the target and replace it, so that no half-written model is ever read."""
+def write_onnx(path: Path, model: onnx.ModelProto) -> None:
+    """Write beside the target and replace it, so that no half-written model is ever read.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("wb") as stream:
