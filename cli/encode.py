@@ -29,7 +29,8 @@ from sancodec.files import encode_file
     default="auto",
     show_default=True,
     metavar="auto|none|NAME|FILE.onnx",
-    help="Model of the SAN layer: chosen by trial, no SAN layer, a shipped one, a file.",
+    help="Model of the SAN layer: for each signal by its type and by trial, no SAN layer, a "
+    "shipped one, a file.",
 )
 @click.option(
     "--kernels",

@@ -56,23 +56,26 @@ def _draw(name: str, picture: Path, *, force: bool) -> None:
     if picture.exists() and not force:
         raise OutputError(f"{picture}: exists already; use --force to overwrite it")
     bank, _ = shipped.load(name)
-    draw_kernels(bank, f"{name}: {bank.n_kernels} kernels", picture)
+    plural = "s" if bank.n_kernels > 1 else ""
+    draw_kernels(bank, f"{name}: {bank.n_kernels} kernel{plural}", picture)
 
 
 def _print_table(entries: list[ModelEntry]) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=None, header_style="bold")
-    for title in ("model", "signal"):
-        table.add_column(title)
+    table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
+    # Shipped models have the name of their signal.
+    with_signal = any(entry.name != entry.signal_type for entry in entries)
+    for title in ("model", "signal") if with_signal else ("model",):
+        table.add_column(title, no_wrap=True)
     for title in ("kernels", "taps", "fs", "seconds", "flithos", "records"):
         table.add_column(title, justify="right")
     table.add_column("digest", no_wrap=True)
     for entry in entries:
         table.add_row(
             printable(entry.name),
-            printable(entry.signal_type),
+            *([printable(entry.signal_type)] if with_signal else []),
             str(entry.n_kernels),
             str(entry.n_taps),
             f"{entry.fs:g}",

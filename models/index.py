@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ class ModelEntry:
         return {**asdict(self), "seconds": self.seconds}
 
 
+@functools.cache
 def shipped_entries() -> tuple[ModelEntry, ...]:
     """Give what is known of all shipped models, in alphabetical order."""
     return tuple(ModelEntry(**entry) for entry in json.loads(_INDEX.read_text("utf-8")))

@@ -20,11 +20,13 @@ class CodecConfig:
     Attributes
     ----------
     model : str
-        ``"auto"`` takes the shipped model of the signal, ``"none"`` switches the SAN layer off,
-        otherwise the name of a shipped model or the path of a model file.
+        ``"auto"`` takes for each signal the shipped model of its type, where that pays;
+        ``"none"`` switches the SAN layer off; otherwise the name of a shipped model or the path
+        of a model file, for the signals of its type.
     kernels : str
         Where kernels come from: ``"model"``, ``"fit"`` (fitted to the record and stored in the
-        file), or ``"auto"``: fitted where that pays, else from the model.
+        file), or ``"auto"``: fitted where that pays, else from the model; from the model where
+        that was named.
     level : str
         ``"default"``; ``"fast"``: about as small, decoded several times as fast; or ``"max"``:
         smaller, at a tenth of the speed of default.

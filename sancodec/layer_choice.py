@@ -14,6 +14,7 @@ from sancodec.config import CodecConfig
 from sancodec.errors import ModelError
 from sancodec.layer_search import LayerSearch, Part, Trial, fitted_layer, model_layer
 from sancodec.layers import Group, groups_of, leads_of
+from sancodec.models.index import shipped_entries
 from sancodec.recording import RecordSource
 from sancodec.san.whitening import Whitener
 from sancodec.signal_types import UNKNOWN, clock_of, identify
@@ -204,13 +205,10 @@ class LayerChoice:
 
 def _models_for(kind: str, fs: float) -> Iterator[str]:
     """Give the shipped models to try: that of the kind; of an unknown one all that may fit."""
-    for name in models.list_models():
-        if name == kind:
-            yield name
-        elif kind == UNKNOWN:
-            bank, _ = models.load(name)
-            if _MIN_GUESSED_TAPS <= bank.n_taps * fs / bank.fs <= _MAX_GUESSED_TAPS:
-                yield name
+    for entry in shipped_entries():
+        fits = _MIN_GUESSED_TAPS <= entry.seconds * fs <= _MAX_GUESSED_TAPS
+        if entry.signal_type == kind or (kind == UNKNOWN and fits):
+            yield entry.name
 
 
 def _kind_of_model(name: str) -> str:

@@ -148,7 +148,7 @@ def draw_kernels(bank: KernelBank, title: str, target: Path) -> None:
 
     n_columns = min(bank.n_kernels, _MAX_COLUMNS)
     n_rows = -(-bank.n_kernels // n_columns)
-    figure = Figure(figsize=(2.2 * n_columns, 0.3 + 1.6 * n_rows), layout="constrained")
+    figure = Figure(figsize=(0.4 + 2.0 * n_columns, 0.4 + 1.3 * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)
     axes = np.ravel(figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False))
@@ -159,7 +159,7 @@ def draw_kernels(bank: KernelBank, title: str, target: Path) -> None:
         axis.set_yticks([])
     for axis in axes[bank.n_kernels :]:
         axis.set_axis_off()
-    figure.supxlabel("seconds from the position of the activation")
+    figure.supxlabel("seconds")
     try:
         figure.savefig(target, dpi=70, metadata=_WITHOUT_DATE.get(target.suffix.lower()))
     except (OSError, ValueError) as error:

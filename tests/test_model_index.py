@@ -22,10 +22,8 @@ def test_the_index_says_what_the_models_say() -> None:
     assert shipped_entries() == tuple(entry_of(name) for name in models.list_models())
 
 
-def test_every_model_is_of_the_type_that_encode_looks_for() -> None:
-    for entry in shipped_entries():
-        assert entry.name == entry.signal_type
-        assert entry.signal_type in TYPES
+def test_every_model_is_of_a_type_that_encode_looks_for() -> None:
+    assert {entry.signal_type for entry in shipped_entries()} <= set(TYPES)
 
 
 def test_every_model_has_its_picture_and_a_card_with_its_figures() -> None:

@@ -42,7 +42,7 @@ def test_a_digest_that_no_model_has_is_named_with_the_remedy() -> None:
 
 def test_a_name_that_is_not_shipped_is_answered_with_those_that_are() -> None:
     with pytest.raises(ModelError, match="ecg"):
-        models.load("eeg")
+        models.load("meg")
     with pytest.raises(ModelError, match=r"gone\.onnx"):
         models.load(Path("gone.onnx"))
 
