@@ -45,6 +45,8 @@ def print_spans(spans: list[tuple[int, int, str]], n_bytes: int) -> None:
 
 def _rows(report: Report) -> list[tuple[str, str]]:
     rows = [("signal", _signal(report)), ("file", _file(report))]
+    if report.structure:
+        rows.append(("found", report.structure))
     if report.cr_original is not None:
         base = f"the original signal files, {report.original_n_bytes:,} bytes"
         rows.append(("compression ratio", f"{report.cr_original:.3f} against {base}"))

@@ -1,7 +1,8 @@
 """What a header says of how leads are coded, readable without decoding anything.
 
-There are two layouts. The first one holds a record whose groups follow from its channels, with at
-most one SAN layer, at the pace of an ECG; the second one holds any other.
+There are three layouts. The first one holds a record whose groups follow from its channels, with
+at most one SAN layer, at the pace of an ECG; the second one holds any other. The third one puts a
+structure before one of these, which then speaks of the base leads.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _DIGEST_BYTES = 32
 # No record has no group: where their number would stand, this says that another layout follows.
 _ANOTHER_LAYOUT = 0
 _LAYERED = 2
+_STRUCTURED = 3
+_MAX_STRUCTURE_BYTES = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +79,18 @@ class CodecParameters:
     members : tuple of int or None
         Number of the group of each channel; None, and then the first layout, where channels
         with the same number of samples per frame are one group and there is at most one layer.
+    structure : bytes
+        What the leads of the record follow from, as ``sancodec.structure`` writes it; nothing
+        where all of them are coded. The rest then speaks of the ``n_base`` leads that are.
+    n_base : int
+        Number of base leads; 0 without a structure.
     """
 
     orders: tuple[int, ...]
     layers: tuple[SanParameters, ...] = ()
     members: tuple[int, ...] | None = None
+    structure: bytes = b""
+    n_base: int = 0
 
 
 def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> list[list[int]]:
@@ -103,6 +113,9 @@ def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> lis
 def encode_parameters(parameters: CodecParameters) -> bytes:
     """Give the bytes of ``decode_parameters``."""
     writer = ByteWriter()
+    if parameters.structure:
+        writer.varint(_ANOTHER_LAYOUT).varint(_STRUCTURED)
+        writer.varint(parameters.n_base).counted(parameters.structure)
     if parameters.members is not None:
         writer.varint(_ANOTHER_LAYOUT).varint(_LAYERED)
     writer.varint(len(parameters.orders))
@@ -136,23 +149,34 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
     """
     reader = ByteReader(parameters, f"{name}: codec parameters")
     n_groups = reader.varint("number of groups", n_channels)
-    if n_groups == _ANOTHER_LAYOUT:
-        found = _take_layered(reader, n_channels, name)
+    layout = reader.varint("layout") if n_groups == _ANOTHER_LAYOUT else 1
+    if layout != _STRUCTURED:
+        found = _take_rest(reader, layout, n_groups, n_channels)
     else:
-        orders = _take_orders(reader, n_groups)
-        layers = (_take_san(reader, n_channels),) if reader.remaining else ()
-        found = CodecParameters(orders=orders, layers=layers)
+        n_base = reader.varint("number of base leads", n_channels)
+        if n_base == 0:
+            raise reader.corrupt("number of base leads", "0, expected at least 1")
+        structure = reader.counted("structure", _MAX_STRUCTURE_BYTES)
+        n_groups = reader.varint("number of groups", n_base)
+        layout = reader.varint("layout") if n_groups == _ANOTHER_LAYOUT else 1
+        found = _take_rest(reader, layout, n_groups, n_base)
+        found = replace(found, structure=structure, n_base=n_base)
     reader.expect_end("codec parameters")
     return found
 
 
-def _take_layered(reader: ByteReader, n_channels: int, name: str) -> CodecParameters:
-    layout = reader.varint("layout")
-    if layout != _LAYERED:
-        raise UnsupportedError(
-            f"{name}: codec parameters of layout {layout} are not known to this version "
-            f"(it knows {_LAYERED}); try a newer sancodec"
-        )
+def _take_rest(reader: ByteReader, layout: int, n_groups: int, n_channels: int) -> CodecParameters:
+    if layout == _LAYERED:
+        return _take_layered(reader, n_channels)
+    if layout != 1:
+        problem = f"layout {layout} is not known to this version here; try a newer sancodec"
+        raise UnsupportedError(str(reader.corrupt("layout", problem)))
+    orders = _take_orders(reader, n_groups)
+    layers = (_take_san(reader, n_channels),) if reader.remaining else ()
+    return CodecParameters(orders=orders, layers=layers)
+
+
+def _take_layered(reader: ByteReader, n_channels: int) -> CodecParameters:
     n_groups = reader.varint("number of groups", n_channels)
     members = tuple(reader.varint("group of a channel", n_groups) for _ in range(n_channels))
     # One partition, one spelling: groups are numbered in the order of their first channels.

@@ -6,12 +6,20 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.base import (
+    BaseSource,
+    base_of,
+    decode_base,
+    decode_base_layers,
+    encode_base,
+    find_structure,
+)
 from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
@@ -27,6 +35,7 @@ from sancodec.report import SignalReport
 from sancodec.residual.predictive import FRACTION_BITS
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.san.kernels import KernelBank
+from sancodec.structure.record import with_derived
 
 LAYERS = ("signal", "san")
 
@@ -60,6 +69,8 @@ class _Tally:
     def add(self, chunk: EncodedChunk, span: Recording, plan: EncodingPlan) -> None:
         self.san_bytes += chunk.san_bytes
         self.residual_bytes += chunk.residual_bytes
+        if plan.chunks.structure is not None and chunk.layers:
+            span = base_of(span, plan.chunks.structure)
         for number, group in enumerate(plan.chunks.groups):
             layers = [layer for layer in chunk.layers if layer.plan.group == number]
             if layers:
@@ -152,11 +163,11 @@ def encode_stream(
         raise RecordError(f"{source.name}: no samples; there is nothing to encode")
     session = session or open_session("cpu")
     chunk_frames = chunk_frames_of(source, config)
-    plan = plan_record(source, config, session, chunk_frames)
+    base, plan = _plan(source, config, session, chunk_frames)
     writer = ContainerWriter(target, _header(source, plan, chunk_frames))
     tally, samples_hash = _Tally(), SampleHash()
     done = 0
-    wide_spans = _wide_spans(source, chunk_frames, context_frames(plan.chunks))
+    wide_spans = _wide_spans(source, base, chunk_frames, context_frames(plan.chunks))
     encode = functools.partial(_encode_span, plan, session)
     for span, chunk in map_in_order(encode, wide_spans, jobs_of(jobs)):
         writer.add_chunk(chunk.payload)
@@ -174,21 +185,44 @@ def encode_stream(
     return plan.signals
 
 
+def _plan(
+    source: RecordSource, config: CodecConfig, session: SynthesisSession, chunk_frames: int
+) -> tuple[RecordSource, EncodingPlan]:
+    """Give the base leads of a record, which are its own without a structure, and their plan."""
+    structure = find_structure(source, chunk_frames)
+    if structure is None:
+        return source, plan_record(source, config, session, chunk_frames)
+    base = BaseSource(source, structure)
+    plan = plan_record(base, config, session, structure.n_samples_base(chunk_frames))
+    signals = with_derived(plan.signals, source.channels, structure, source.fs)
+    return base, replace(plan, chunks=replace(plan.chunks, structure=structure), signals=signals)
+
+
 @dataclass(frozen=True)
 class _WideSpan:
-    """A chunk's samples with those around it: ``n_frames`` from ``lead_in`` on are the chunk's."""
+    """A chunk's base leads with those around it, and its samples.
+
+    ``n_frames`` from ``lead_in`` on are the chunk's. Without a structure the leads are the
+    samples, and ``samples`` is None.
+    """
 
     recording: Recording
     lead_in: int
     n_frames: int
+    samples: Recording | None
 
 
-def _wide_spans(source: RecordSource, chunk_frames: int, context: int) -> Iterator[_WideSpan]:
+def _wide_spans(
+    source: RecordSource, base: RecordSource, chunk_frames: int, context: int
+) -> Iterator[_WideSpan]:
     for start in range(0, source.n_frames, chunk_frames):
         stop = min(start + chunk_frames, source.n_frames)
+        # Where base frames are not those of the record, there is one chunk.
+        end = base.n_frames if stop == source.n_frames else stop
         first = max(start - context, 0)
-        wide = source.read(first, min(stop + context, source.n_frames))
-        yield _WideSpan(wide, start - first, stop - start)
+        wide = base.read(first, min(end + context, base.n_frames))
+        samples = None if base is source else source.read(start, stop)
+        yield _WideSpan(wide, start - first, end - start, samples)
 
 
 def _encode_span(
@@ -196,10 +230,13 @@ def _encode_span(
 ) -> tuple[Recording, EncodedChunk]:
     span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
     activations = plan.activations(wide.recording, wide.lead_in, wide.n_frames)
-    chunk = encode_chunk(span, plan.chunks, activations, session)
+    encode = encode_chunk
+    if wide.samples is not None:
+        span, encode = wide.samples, encode_base
+    chunk = encode(span, plan.chunks, activations, session)
     fewer = plan.without_optional(activations)
     if fewer is not None:
-        without = encode_chunk(span, plan.chunks, fewer, session)
+        without = encode(span, plan.chunks, fewer, session)
         chunk = min(chunk, without, key=lambda own: len(own.payload))
     return span, chunk
 
@@ -339,8 +376,9 @@ class SanFile:
 
     def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
         n_frames, session = self.container.chunks[i].n_frames, self._open()
+        decode = decode_chunk if self.plan.structure is None else decode_base
         with self._naming(i):
-            return decode_chunk(payload, self._empty(), self.plan, n_frames, session)
+            return decode(payload, self._empty(), self.plan, n_frames, session)
 
     def _decode_layers(self, i: int, payload: bytes) -> tuple[SanLayer, ...]:
         session = self._open()
@@ -348,6 +386,8 @@ class SanFile:
             raise ConfigError(f"{self.name}: has no SAN layer; it was encoded without one")
         n_frames = self.container.chunks[i].n_frames
         with self._naming(i):
+            if self.plan.structure is not None:
+                return decode_base_layers(payload, self._empty(), self.plan, n_frames, session)
             return decode_layers(payload, self.header.name, self.plan, n_frames, session)
 
     @contextmanager
@@ -369,12 +409,24 @@ class SanFile:
         for channel in self.header.channels:
             size = entry.n_frames * channel.samples_per_frame
             signals.append(np.full(size, channel.baseline, np.int32))
+        structure = self.plan.structure
+        if structure is not None:
+            calm = Recording(
+                name=self.header.name,
+                fs=self.header.fs,
+                channels=self.header.channels,
+                signals=tuple(signals),
+            )
+            signals = list(base_of(calm, structure).signals)
         limits = np.iinfo(np.int32)
         for layer in layers:
             for lead in layer.plan.leads:
                 number = self.plan.groups[layer.plan.group].channels[lead]
                 shape = signals[number] + to_adc_units(layer.reconstruction[lead])
                 signals[number] = np.clip(shape, limits.min, limits.max).astype(np.int32)
+        if structure is not None:
+            base = np.stack(signals).astype(np.int64)
+            signals = list(structure.preview(base, entry.n_frames))
         return Recording(
             name=self.header.name,
             fs=self.header.fs,

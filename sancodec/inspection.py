@@ -17,6 +17,9 @@ from sancodec.formats.parameters import (
 from sancodec.formats.restoration import describe
 from sancodec.report import Report, SignalReport, say_kernels
 from sancodec.signal_types import identify
+from sancodec.structure.record import base_header, structure_in, with_derived
+from sancodec.structure.structure import Structure
+from sancodec.structure.words import describe as say
 
 _LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
 
@@ -56,6 +59,7 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
     """Give the report of a container of ``n_bytes``."""
     header, summary = reader.header, reader.summary
     parameters = decode_parameters(header.parameters, len(header.channels), name)
+    structure = structure_in(header, parameters, name)
     layers = parameters.layers
     said = _say_layers(header, parameters)
     originals = describe(summary.restoration, name) if summary.restoration else None
@@ -73,7 +77,8 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         layers=_layers(reader, n_bytes),
         level=_LEVEL_NAMES[header.level],
         model="; ".join(said) or "none",
-        signals=_signals(header, parameters, said, name),
+        signals=_all_signals(header, structure, parameters, said, name),
+        structure="" if structure is None else say(structure, header.channels, header.fs),
         n_kernels=sum(san.n_kernels for san in layers),
         n_activations=summary.n_activations,
         n_amplitudes=summary.n_amplitudes,
@@ -106,6 +111,19 @@ def _say_layers(header: Header, parameters: CodecParameters) -> list[str]:
         )
         for san in parameters.layers
     ]
+
+
+def _all_signals(
+    header: Header,
+    structure: Structure | None,
+    parameters: CodecParameters,
+    said: list[str],
+    name: str,
+) -> tuple[SignalReport, ...]:
+    if structure is None:
+        return _signals(header, parameters, said, name)
+    base = _signals(base_header(header, structure), parameters, said, name)
+    return with_derived(base, header.channels, structure, header.fs)
 
 
 def _signals(

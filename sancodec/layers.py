@@ -19,6 +19,7 @@ from sancodec.residual.template import Beats, beats_of
 from sancodec.runtime import SynthesisSession
 from sancodec.san.kernels import UNIT, KernelBank
 from sancodec.san.synthesis import Activations, ExpandedBank, expand, synthesise
+from sancodec.structure.structure import Structure
 
 _UNIT_BITS = UNIT.bit_length() - 1
 
@@ -129,12 +130,14 @@ class ChunkPlan:
     """How the chunks of one record are coded.
 
     ``layers`` stand in the order of their groups. ``level`` is one of config.LEVELS and steers an
-    encoder only: each chunk says how it is coded.
+    encoder only: each chunk says how it is coded. With a ``structure``, groups and layers are
+    those of its base leads.
     """
 
     groups: tuple[Group, ...]
     layers: tuple[SanPlan, ...] = ()
     level: str = "default"
+    structure: Structure | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

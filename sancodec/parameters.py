@@ -20,6 +20,7 @@ from sancodec.layers import ChunkPlan, Group, SanPlan, groups_of
 from sancodec.san.coding import decode_taps, encode_taps
 from sancodec.san.kernels import MAX_KERNELS, MAX_TAPS, KernelBank
 from sancodec.san.synthesis import resample
+from sancodec.structure.record import base_header, structure_in
 
 _MAX_BANK_TAPS = 1 << 20
 _MAX_BANK_BYTES = 1 << 24
@@ -38,6 +39,10 @@ class ModelName(NamedTuple):
 
 def parameters_of(plan: ChunkPlan, names: Sequence[ModelName]) -> CodecParameters:
     """Give what the header says of a plan; ``names`` are the models of its layers."""
+    if plan.structure is not None:
+        inner = parameters_of(replace(plan, structure=None), names)
+        structure = plan.structure
+        return replace(inner, structure=structure.to_bytes(), n_base=structure.n_base)
     orders = tuple(group.order for group in plan.groups)
     layers = tuple(_san_of(san, model) for san, model in zip(plan.layers, names, strict=True))
     if is_plain(plan):
@@ -115,6 +120,9 @@ def plan_of(
         The model that the file names is not there.
     """
     parameters = decode_parameters(header.parameters, len(header.channels), name)
+    structure = structure_in(header, parameters, name)
+    if structure is not None:
+        header = base_header(header, structure)
     groups = _groups_of(header, parameters, name)
     layers = []
     sources = _kernel_sources(header, parameters, name)
@@ -128,7 +136,7 @@ def plan_of(
                 f"{san.n_kernels} for {len(san.leads)}"
             )
         layers.append(SanPlan.of(san.group, san.leads, san.exponents, bank, san.clock))
-    return ChunkPlan(groups=groups, layers=tuple(layers))
+    return ChunkPlan(groups=groups, layers=tuple(layers), structure=structure)
 
 
 def _groups_of(header: Header, parameters: CodecParameters, name: str) -> tuple[Group, ...]:

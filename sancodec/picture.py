@@ -71,19 +71,23 @@ def picture_of(file: SanFile, seconds: float) -> LayerPicture:
     plan = layers[0].plan
     group = file.plan.groups[plan.group]
     number = group.channels[plan.leads[0]]
+    fs, structure = group.fs, file.plan.structure
+    if structure is not None:
+        number, fs = structure.kept[number], file.header.fs
     channel = file.header.channels[number]
     preview = next(file.spans(0, recording.n_frames, layer="san"))
-    stop = min(recording.signals[number].size, round(seconds * group.fs))
+    stop = min(recording.signals[number].size, round(seconds * fs))
     activations = layers[0].activations
-    shown = activations.position < stop * N_PHASES
+    positions = activations.position * (fs / group.fs) / N_PHASES
+    shown = positions < stop
     return LayerPicture(
         title=f"{recording.name}, {channel.name}",
-        fs=group.fs,
+        fs=fs,
         adc_gain=channel.adc_gain,
         units=channel.units,
         original=recording.signals[number][:stop],
         san_layer=preview.signals[number][:stop],
-        positions=activations.position[shown] / N_PHASES,
+        positions=positions[shown],
         amplitudes=activations.amplitude[shown, 0].astype(np.float64),
         kernel_indices=activations.kernel[shown],
     )

@@ -83,6 +83,9 @@ class Report:
         it is not known.
     signals : tuple of SignalReport
         One for each channel.
+    structure : str
+        What the samples were found to follow from, in words; empty where they are coded as they
+        are.
     """
 
     record: str
@@ -106,6 +109,7 @@ class Report:
     encode_seconds: float | None = None
     verified: bool | None = None
     signals: tuple[SignalReport, ...] = ()
+    structure: str = ""
 
     def __post_init__(self) -> None:
         total = sum(self.layers.values())

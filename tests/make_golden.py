@@ -29,6 +29,9 @@ from sancodec import (  # noqa: E402
 from sancodec.codec import SampleHash  # noqa: E402
 from sancodec.san.synthesis import resample  # noqa: E402
 from sancodec.simulate import Simulation, simulate_record  # noqa: E402
+from sancodec.structure.grids import Grid  # noqa: E402
+from sancodec.structure.resampling import Resampling  # noqa: E402
+from sancodec.structure.rounding import HALF_AWAY, TRUNC  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent / "golden"
 FS = 250.0
@@ -138,6 +141,32 @@ def layers() -> bytes:
     return sancodec.encode(replace(record, channels=channels), config=CodecConfig(chunk_seconds=8))
 
 
+def _limb_leads(n_samples: int) -> NDArray[np.int64]:
+    generator = np.random.default_rng(31)
+    leads = _simulated(n_samples / 250.0, 2).samples.astype(np.int64).T[:, :n_samples] // 4
+    first, second = leads + generator.integers(-2, 3, leads.shape)
+    third = second - first
+    # Rounded towards zero, as the augmented leads of an archive are.
+    halves = np.sign(third) * (np.abs(third) // 2)
+    return np.stack([first, second, third, halves - second, np.full(n_samples, 3)])
+
+
+def resampled() -> bytes:
+    """Leads derived from others, on a grid, brought to a higher frequency by a spline."""
+    stage = Resampling(n_leads=5, up=5, down=4, values=Grid(multiplier=1, mode=HALF_AWAY))
+    leads = stage.leave(5 * _limb_leads(stage.n_samples_inside(2500)), 2500)
+    return sancodec.encode(_recording("resampled", list(leads), 2500))
+
+
+def gridded() -> bytes:
+    """Leads derived from others, rounded to a grid that is no whole number, in three chunks."""
+    values = Grid(multiplier=122, divisor=25, mode=TRUNC).values(_limb_leads(2500))
+    # A few samples that the grid does not have.
+    values[:, 700:703] += 1
+    config = CodecConfig(model="none", chunk_seconds=4)
+    return sancodec.encode(_recording("gridded", list(values), 2500), config=config)
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
@@ -145,6 +174,8 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "model": model,
     "layers": layers,
     "plain": plain,
+    "resampled": resampled,
+    "gridded": gridded,
     "noise": noise,
     "mixed": mixed,
     "wide": wide,

@@ -10,6 +10,7 @@ import pytest
 from make_golden import FOLDER, GOLDEN, sample_hash
 
 import sancodec
+from sancodec.base import FORM_BASE
 from sancodec.chunk import MODE_PREDICTIVE, MODE_RAW
 from sancodec.inspection import inspect_file
 
@@ -59,6 +60,13 @@ def test_golden_files_hold_what_they_stand_for() -> None:
     assert "fitted" in layered.signals[0].kernels
     with sancodec.open(golden("mixed")) as file:
         assert len(file.plan.groups) == 3
+    for name, found in (("resampled", "200 Hz on"), ("gridded", "on ")):
+        report, _ = inspect_file(golden(name))
+        assert report.structure.startswith(found)
+        assert "derived" in report.structure
+        assert "constant" in report.structure
+    with sancodec.open(golden("gridded")) as file:
+        assert [file.container.read_chunk(i)[0] for i in range(3)] == [FORM_BASE] * 3
     wide = sancodec.decode(golden("wide")).samples
     assert (wide.min(), wide.max()) == (np.iinfo(np.int32).min, np.iinfo(np.int32).max)
 

@@ -15,6 +15,7 @@ from sancodec.formats.header import FIDELITY_LOSSLESS, LEVEL_DEFAULT
 from sancodec.formats.parameters import (
     MAX_EXPONENT,
     MIN_EXPONENT,
+    CodecParameters,
     decode_parameters,
     encode_parameters,
 )
@@ -122,8 +123,22 @@ def test_the_second_layout_is_left_to_records_that_need_it() -> None:
 
 
 def test_another_layout_is_left_to_a_newer_version() -> None:
-    with pytest.raises(UnsupportedError, match=r"x\.san: .* layout 3 .* newer"):
-        decode_parameters(b"\x00\x03" + bytes(9), 4, "x.san")
+    with pytest.raises(UnsupportedError, match=r"x\.san: .* layout 4 .* newer"):
+        decode_parameters(b"\x00\x04" + bytes(9), 4, "x.san")
+
+
+@pytest.mark.parametrize("members", [None, (0, 1)])
+def test_a_structure_stands_before_either_layout(members: tuple[int, ...] | None) -> None:
+    orders = (0,) if members is None else (0, 1)
+    written = CodecParameters(orders=orders, members=members, structure=b"\x00", n_base=2)
+    assert decode_parameters(encode_parameters(written), 12, "x.san") == written
+    nested = encode_parameters(written)[:5] + encode_parameters(written)
+    with pytest.raises(CorruptError):
+        decode_parameters(nested, 12, "x.san")
+    with pytest.raises(CorruptError):
+        decode_parameters(encode_parameters(replace(written, n_base=0)), 12, "x.san")
+    with pytest.raises(CorruptError):
+        decode_parameters(encode_parameters(written), 1, "x.san")
 
 
 @pytest.mark.parametrize(

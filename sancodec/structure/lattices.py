@@ -1,0 +1,150 @@
+"""Finding the grid that the values of a lead lie on, from the values alone.
+
+Only an encoder does this, in floating point; what it finds is checked in integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import chain
+from math import log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.structure.fractions import intervals, likely_fractions
+from sancodec.structure.grids import MAX_FACTOR, MAX_OFFSET, Grid
+from sancodec.structure.periods import MIN_VALUES, likely_steps
+from sancodec.structure.rounding import FLOOR, HALF_AWAY, HALF_EVEN, TRUNC
+
+_MAX_SHARE_OFF = 0.01
+_MAX_CROSSINGS = 6
+_MISFIT_BITS, _HARDLY = 24.0, 0.05
+_FINER = (1, 2, 4, 16, 64)
+"""An offset is looked for in these parts of the step's own."""
+
+
+def find_grid(values: NDArray[np.int64], known: Sequence[Grid] = ()) -> Grid | None:
+    """Give the grid with the widest step that nearly all values lie on.
+
+    Parameters
+    ----------
+    values : (n_samples,) int64
+        Not all the same.
+    known : sequence of Grid
+        Grids of other leads, tried first.
+
+    Returns
+    -------
+    Grid or None
+        None where no grid has a step of more than one and a tenth.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    if distinct.size < 2:
+        return None
+    common = int(np.gcd.reduce(np.diff(distinct)))
+    if common > MAX_FACTOR:
+        return None
+    if common > 1:
+        return Grid(multiplier=common, offset=_centred(int(distinct[0]), common))
+    best, most = None, 0.0
+    for grid in chain(known, _likely_grids(distinct)):
+        gain = log2(grid.step)
+        if gain <= most:
+            continue
+        off = grid.values(grid.index_of(distinct)) != distinct
+        share = float(counts[off].sum() / counts.sum())
+        if share <= _MAX_SHARE_OFF and gain - _MISFIT_BITS * share > most:
+            # What is hardly wider than one without misfits is the same, told in longer numbers.
+            best, most = grid, gain - _MISFIT_BITS * share + (0.0 if share else _HARDLY)
+    return None if best is None else _widened(best, distinct)
+
+
+def _widened(grid: Grid, distinct: NDArray[np.int64]) -> Grid:
+    """Give the grid, or that of every second, third, .. of its values if no other is taken."""
+    index = grid.index_of(distinct)
+    common = int(np.gcd.reduce(np.diff(index)))
+    # 0 where all values that are off the grid or on it have the same index.
+    if common < 2 or grid.multiplier * common > MAX_FACTOR:
+        return grid
+    offset = grid.offset + grid.multiplier * _centred(int(index[0]), common)
+    if abs(offset) > MAX_OFFSET:
+        return grid
+    return replace(grid, multiplier=grid.multiplier * common, offset=offset)
+
+
+def _centred(offset: int, step: int) -> int:
+    """Give the offset less a multiple of the step, so that index 0 stands next to 0."""
+    return offset - (offset + step // 2) // step * step
+
+
+def _likely_grids(distinct: NDArray[np.int64]) -> Iterator[Grid]:
+    """Give grids that the values may lie on; the widest first, of one width the simplest."""
+    if distinct.size < MIN_VALUES:
+        return
+    for step in sorted(likely_steps(distinct), reverse=True):
+        found: list[Grid] = []
+        for fraction in likely_fractions(step, distinct):
+            if max(fraction.numerator, fraction.denominator) > MAX_FACTOR // _FINER[-1]:
+                continue
+            found += _with_offset(fraction, distinct, FLOOR, 0)
+            for shift in (0, *_crossings(float(fraction), distinct)):
+                found += _with_offset(fraction, distinct, TRUNC, shift)
+        yield from sorted(dict.fromkeys(found), key=_complexity)
+
+
+def _complexity(grid: Grid) -> int:
+    return grid.divisor * (1 + (grid.offset != 0)) + (grid.shift != 0)
+
+
+def _with_offset(
+    fraction: Fraction, distinct: NDArray[np.int64], mode: int, shift: int
+) -> Iterator[Grid]:
+    """Give the grids of a step: rounded without an offset, and with the offset that fits best."""
+    a, d = fraction.numerator, fraction.denominator
+    for rounding in (FLOOR, HALF_AWAY, HALF_EVEN) if mode == FLOOR else (mode,):
+        yield Grid(multiplier=a, divisor=d, mode=rounding, shift=shift)
+    begin = _busiest_offset(a / d, *intervals(distinct - shift, mode))
+    for finer in _FINER:
+        offset = round(begin * d * finer)
+        if offset and abs(offset) <= MAX_OFFSET:
+            grid = Grid(multiplier=a * finer, offset=offset, divisor=d * finer, mode=mode)
+            yield replace(grid, shift=shift)
+
+
+def _busiest_offset(step: float, low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    """Give the middle of the offsets, modulo the step, that suit the most values."""
+    begins, ends = low % step, high % step
+    # Twice around, so that an interval across 0 is whole.
+    edges = np.concatenate([begins, begins + step, ends, ends + step])
+    change = np.repeat([1, -1], 2 * low.size)
+    order = np.lexsort((change, edges))
+    best = int(np.cumsum(change[order])[:-1].argmax())
+    middle = float(edges[order[best]] + edges[order[best + 1]]) / 2.0
+    return middle - step * round(middle / step)
+
+
+def _crossings(step: float, distinct: NDArray[np.int64]) -> list[int]:
+    """Give the values where rounding down may turn into rounding up: towards what was zero."""
+    low, high = intervals(distinct, FLOOR)
+    third = max(distinct.size // 3, 1)
+    above = _busiest_offset(step, low[-third:], high[-third:])
+    below = _busiest_offset(step, low[:third] - 1.0, high[:third] - 1.0)
+    fits_above = _fits(step, above, low, high)
+    fits_below = _fits(step, below, low - 1.0, high - 1.0)
+    # Those that fit with the crossing at each value: from below up to it, from above behind it.
+    before = np.cumsum(fits_below) - fits_below
+    behind = fits_above.sum() - np.cumsum(fits_above)
+    best = np.nonzero(before + behind >= (before + behind).max() - 1)[0]
+    nearest = best[np.argsort(np.abs(distinct[best]))[:_MAX_CROSSINGS]]
+    return [int(value) for value in distinct[nearest]]
+
+
+def _fits(
+    step: float, offset: float, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Give 1 where a point of the grid lies in the interval of a value, else 0."""
+    first = np.ceil((low - offset) / step - 1e-9) * step + offset
+    return np.asarray(first < high, np.int64)

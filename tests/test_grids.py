@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sancodec.errors import CorruptError
+from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.structure.grids import Grid, Grids, put_grids, take_grids
+from sancodec.structure.lattices import find_grid
+from sancodec.structure.rounding import FLOOR, HALF_AWAY, HALF_EVEN, MODES, TRUNC, divide
+
+ROUNDED = {
+    FLOOR: [-3, -2, -1, 0, 1, 2],
+    TRUNC: [-2, -1, 0, 0, 1, 2],
+    HALF_AWAY: [-3, -2, -1, 1, 2, 3],
+    HALF_EVEN: [-2, -2, 0, 0, 2, 2],
+}
+
+
+def grids() -> st.SearchStrategy[Grid]:
+    """Steps of one and more: below, several indices would have the same value."""
+    return st.builds(
+        lambda divisor, more, offset, mode, shift: Grid(
+            multiplier=divisor + more, offset=offset, divisor=divisor, mode=mode, shift=shift
+        ),
+        st.integers(1, 5000),
+        st.integers(0, 100_000),
+        st.integers(-(10**6), 10**6),
+        st.sampled_from(MODES),
+        st.integers(-100, 100),
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_halves_are_rounded_as_the_mode_says(mode: int) -> None:
+    numerators = np.array([-5, -3, -1, 1, 3, 5])
+    assert divide(numerators, 2, mode).tolist() == ROUNDED[mode]
+
+
+@given(st.lists(st.integers(-(2**61), 2**61), min_size=1), st.integers(1, 2**30))
+def test_nearest_is_nearest(numerators: list[int], divisor: int) -> None:
+    for mode in (HALF_AWAY, HALF_EVEN):
+        quotients = divide(np.array(numerators), divisor, mode).tolist()
+        for n, q in zip(numerators, quotients, strict=True):
+            assert 2 * abs(n - q * divisor) <= divisor
+
+
+@given(grids(), st.lists(st.integers(-20_000, 20_000), min_size=1))
+def test_every_value_on_a_grid_has_an_index(grid: Grid, indices: list[int]) -> None:
+    values = grid.values(np.array(indices))
+    np.testing.assert_array_equal(grid.values(grid.index_of(values)), values)
+
+
+def test_a_value_off_the_grid_has_the_index_of_a_neighbour() -> None:
+    grid = Grid(multiplier=122, divisor=25, mode=HALF_AWAY)
+    index = grid.index_of(np.array([0, 1, 2, 3, 4, 5, 6]))
+    assert np.abs(grid.values(index) - np.arange(7)).max() <= 3
+
+
+@given(st.lists(st.one_of(st.none(), grids()), min_size=1, max_size=12))
+def test_grids_survive_their_bytes(each: list[Grid | None]) -> None:
+    writer = ByteWriter()
+    put_grids(writer, Grids(grids=tuple(each)))
+    taken = take_grids(ByteReader(writer.getvalue()), len(each))
+    index = np.arange(-50, 50)[None].repeat(len(each), axis=0)
+    np.testing.assert_array_equal(
+        taken.leave(index, 100), Grids(grids=tuple(each)).leave(index, 100)
+    )
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Grid(multiplier=0),
+        Grid(multiplier=1, divisor=0),
+        Grid(multiplier=(1 << 30) + 1),
+        Grid(multiplier=3, divisor=2, mode=4),
+        Grid(multiplier=3, divisor=2, offset=(1 << 60) + 1),
+        Grid(multiplier=3, divisor=2, shift=(1 << 32) + 1),
+    ],
+)
+def test_a_grid_out_of_range_is_refused(grid: Grid) -> None:
+    writer = ByteWriter()
+    put_grids(writer, Grids(grids=(grid,)))
+    with pytest.raises(CorruptError):
+        take_grids(ByteReader(writer.getvalue()), 1)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("multiplier", "divisor"),
+    [(488, 100), (244, 100), (5, 2), (3, 1), (25, 1), (34_043_467, 1_000_000), (3000, 1023)],
+)
+def test_the_step_is_found_from_the_values(multiplier: int, divisor: int, mode: int) -> None:
+    generator = np.random.default_rng(5)
+    made = Grid(multiplier=multiplier, divisor=divisor, mode=mode)
+    values = made.values(np.rint(generator.normal(0, 60, 3000)).astype(np.int64))
+    found = find_grid(values)
+    assert found is not None
+    assert found.step == pytest.approx(made.step, rel=1e-4)
+    np.testing.assert_array_equal(found.values(found.index_of(values)), values)
+
+
+@pytest.mark.parametrize("shift", [-7, 2])
+def test_the_zero_of_rounding_towards_zero_may_have_moved(shift: int) -> None:
+    generator = np.random.default_rng(6)
+    index = np.rint(generator.normal(0, 60, 3000)).astype(np.int64)
+    values = Grid(multiplier=3, divisor=2, mode=TRUNC, shift=shift).values(index)
+    found = find_grid(values)
+    assert found is not None
+    assert found.step == 1.5
+    np.testing.assert_array_equal(found.values(found.index_of(values)), values)
+
+
+def test_a_few_values_off_do_not_hide_a_grid() -> None:
+    generator = np.random.default_rng(7)
+    values = Grid(multiplier=122, divisor=25).values(
+        np.rint(generator.normal(0, 60, 3000)).astype(np.int64)
+    )
+    values[::500] += 1
+    found = find_grid(values)
+    assert found is not None
+    assert found.step == 4.88
+
+
+@pytest.mark.parametrize("spread", [1.0, 5.0, 50.0, 1e4, 1e9])
+def test_noise_has_no_grid(spread: float) -> None:
+    generator = np.random.default_rng(8)
+    values = np.rint(generator.normal(0, spread, 3000)).astype(np.int64)
+    assert find_grid(values) is None
+
+
+def test_two_values_are_a_grid_and_one_is_none() -> None:
+    assert find_grid(np.array([3, 3, 3])) is None
+    two = find_grid(np.array([3, 10, 3, 10]))
+    assert two is not None
+    assert two.multiplier == 7
+    np.testing.assert_array_equal(two.values(two.index_of(np.array([3, 10]))), [3, 10])
+
+
+def test_a_nearly_constant_lead_beside_a_wide_grid_is_no_failure() -> None:
+    values = np.full(1000, 14)
+    values[500] += 1
+    known = (Grid(multiplier=122, divisor=25, mode=TRUNC),)
+    found = find_grid(values, known)
+    assert found is not None
+    assert np.count_nonzero(found.values(found.index_of(values)) != values) <= 1
