@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sancodec.entropy import compiled
+
 ROOT = Path(__file__).resolve().parent.parent
 
 _ASK = """
@@ -52,3 +54,19 @@ def test_what_was_compiled_before_a_callee_changed_is_not_used(copy: Path) -> No
     assert source.count("    cursor[0] = state\n") == 1
     rans.write_text(source.replace("    cursor[0] = state\n", "    cursor[0] = 42\n"))
     assert _ask(copy) == [42, 0]
+
+
+def test_code_outside_of_the_core_depends_on_its_own_folder_and_on_the_core(
+    tmp_path: Path,
+) -> None:
+    folder, other = tmp_path / "one", tmp_path / "other"
+    for path in (folder, other):
+        path.mkdir()
+        (path / "callee.py").write_text("A = 1\n")
+    core = Path(compiled.__file__).parent
+    before = compiled.digest_for(folder)
+    assert before == compiled.digest_for(other) != compiled.digest_for(core)
+    (folder / "callee.py").write_text("A = 2\n")
+    compiled.digest_for.cache_clear()
+    assert compiled.digest_for(folder) != before == compiled.digest_for(other)
+    assert compiled.digest_for(core) == compiled.digest_for(core.parent / "san")
