@@ -268,6 +268,24 @@ def test_kernels_that_cannot_be_placed_are_refused(kernels: list[Floats]) -> Non
         encode(np.ones((1, 20)), kernels)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [(2, 0, 5, 1.0), (0, 1, 5, 1.0), (0, -1, 5, 1.0), (0, 0, 20, 1.0), (0, 0, 5, np.nan)],
+    ids=["signal", "kernel", "kernel below 0", "position", "amplitude"],
+)
+def test_activations_that_stand_nowhere_are_refused(row: tuple[Any, ...]) -> None:
+    # Compiled code would write outside of the signal.
+    with pytest.raises(ConfigError, match="activations"):
+        encode(np.ones((2, 20)), [WAVE], start=_activations([row]))
+    with pytest.raises(ConfigError, match="activations"):
+        reconstruct(_activations([row]), [WAVE], (2, 20))
+
+
+def test_two_activations_at_one_place_are_refused() -> None:
+    with pytest.raises(ConfigError, match="same position"):
+        encode(np.ones((1, 20)), [WAVE], start=_activations([(0, 0, 5, 1.0), (0, 0, 5, 2.0)]))
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 8), st.integers(1, 4)), min_size=1, max_size=30),
     st.floats(0.01, 1.0),

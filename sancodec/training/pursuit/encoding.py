@@ -106,13 +106,16 @@ def encode(
     RecordError
         Signals are empty or not finite.
     ConfigError
-        Kernels are none, empty, not finite, or have another number of dimensions.
+        Kernels are none, empty, not finite, or have another number of dimensions; or an
+        activation to start from stands nowhere on the signals, or where another one does.
     """
-    signals, kernels = checked_signals(signals), checked_kernels(kernels)
-    n_dimensions = signals.ndim - 1
-    if any(kernel.ndim != n_dimensions for kernel in kernels):
-        shapes = [kernel.shape for kernel in kernels]
-        raise ConfigError(f"kernels: {shapes} do not fit signals of {n_dimensions} dimensions")
+    signals = checked_signals(signals)
+    kernels = checked_kernels(kernels, signals.ndim - 1)
+    if start is not None:
+        _check(start, len(kernels), signals.shape)
+        rows = [start.signal[:, None], start.kernel[:, None], start.position]
+        if len(np.unique(np.concatenate(rows, axis=1), axis=0)) < start.kernel.size:
+            raise ConfigError("activations: two of one kernel at the same position")
     pursuit = _Pursuit(signals, kernels, (config or EncodeConfig()).n_sweeps)
     codes = [pursuit.run(i, start.of(i) if start else None) for i in range(len(signals))]
     return _encoding(signals, kernels, codes)
@@ -127,8 +130,14 @@ def reconstruct(
     ----------
     shape : tuple of int
         (n_signals, n_samples) or (n_signals, n_rows, n_columns).
+
+    Raises
+    ------
+    ConfigError
+        As :func:`encode` does of kernels and activations.
     """
-    kernels = checked_kernels(kernels)
+    kernels = checked_kernels(kernels, len(shape) - 1)
+    _check(activations, len(kernels), shape)
     bank, places = bank_of(kernels), _places(activations)
     total = np.zeros(_with_rows(shape))
     for i, signal in enumerate(activations.signal):
@@ -167,15 +176,30 @@ def checked_signals(signals: ArrayLike) -> Floats:
     return array
 
 
-def checked_kernels(kernels: Sequence[ArrayLike]) -> list[Floats]:
+def checked_kernels(kernels: Sequence[ArrayLike], n_dimensions: int) -> list[Floats]:
     """Give kernels as float64, if they are what :func:`encode` takes."""
     arrays = [np.asarray(kernel, np.float64) for kernel in kernels]
-    if not arrays or any(array.ndim not in (1, 2) or array.size == 0 for array in arrays):
+    if not arrays or any(array.ndim != n_dimensions or array.size == 0 for array in arrays):
         shapes = [array.shape for array in arrays]
-        raise ConfigError(f"kernels: {shapes}, expected at least one, (size,) or (height, width)")
+        raise ConfigError(
+            f"kernels: {shapes}, expected at least one, not empty, of {n_dimensions} dimensions"
+        )
     if not all(np.isfinite(array).all() for array in arrays):
         raise ConfigError("kernels: weights that are not finite")
     return arrays
+
+
+def _check(activations: Activations, n_kernels: int, shape: tuple[int, ...]) -> None:
+    """Refuse activations outside of the maps: compiled code does not look where it writes."""
+    found = activations
+    if found.position.shape != (found.kernel.size, len(shape) - 1):
+        raise ConfigError(f"activations: positions {found.position.shape} on signals {shape}")
+    index = np.concatenate([found.signal[:, None], found.kernel[:, None], found.position], axis=1)
+    sizes = (shape[0], n_kernels, *shape[1:])
+    if ((index < 0) | (index >= sizes)).any():
+        raise ConfigError(f"activations: outside of {n_kernels} maps of signals {shape}")
+    if not np.isfinite(found.amplitude).all():
+        raise ConfigError("activations: amplitudes that are not finite")
 
 
 def bank_of(kernels: Sequence[Floats]) -> Bank:
@@ -211,8 +235,8 @@ class _Pursuit:
         level = float(np.abs(signal).sum())
         if level == 0:
             return _empty(signal, 0)
-        # Beyond these activations alone cost more than no activation at all.
-        capacity = signal.size + 1
+        # Every place of every map, and one to try.
+        capacity = signal.size * len(self._bank.starts) + 1
         code, grown, kept = (_empty(signal, capacity) for _ in range(3))
         if start is not None:
             n = start.kernel.size
