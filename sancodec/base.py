@@ -20,7 +20,7 @@ from sancodec.runtime import SynthesisSession
 from sancodec.san.synthesis import Activations
 from sancodec.structure.misfits import Misfits, decode_misfits, encode_misfits
 from sancodec.structure.record import base_channels
-from sancodec.structure.search import find
+from sancodec.structure.search import find, holds
 from sancodec.structure.structure import Structure
 
 FORM_RAW = 0
@@ -29,7 +29,6 @@ FORM_BASE = 1
 """Misfits, then the chunk of the base record."""
 
 _N_SPANS = 3
-_MAX_SHARE_OFF = 0.005
 
 
 def find_structure(source: RecordSource, chunk_frames: int) -> Structure | None:
@@ -43,14 +42,11 @@ def find_structure(source: RecordSource, chunk_frames: int) -> Structure | None:
     size = min(source.n_frames, chunk_frames)
     starts = [0] if one else _starts(source.n_frames, chunk_frames)
     spans = [_samples(source.read(start, start + size)) for start in starts]
-    structure = find(spans[len(spans) // 2], source.fs, resampling=one)
+    found_in = spans.pop(len(spans) // 2)
+    structure = find(found_in, source.fs, resampling=one)
     if structure is None or structure.n_base == 0:
         return None
-    for span in spans:
-        apart = structure.forward(span)
-        if apart is None or len(apart[1]) > _MAX_SHARE_OFF * span.size:
-            return None
-    return structure
+    return structure if all(holds(structure, span) for span in spans) else None
 
 
 def _starts(n_frames: int, chunk_frames: int) -> list[int]:
@@ -104,7 +100,7 @@ def encode_base(
     """Code one span by the plan of its base record; raw where that is no larger."""
     assert plan.structure is not None
     samples = _samples(recording)
-    raw = EncodedChunk(payload=b"", san_bytes=0, residual_bytes=raw_size(samples), layers=())
+    n_raw = raw_size(samples)
     apart = plan.structure.forward(samples)
     if apart is not None:
         fs = plan.structure.fs_base(recording.fs)
@@ -112,9 +108,12 @@ def encode_base(
         base = _recording(recording.name, fs, channels, apart[0])
         chunk = encode_chunk(base, plan, activations, session)
         writer = ByteWriter().u8(FORM_BASE).counted(encode_misfits(apart[1])).raw(chunk.payload)
-        if len(writer) <= raw.residual_bytes:
+        if len(writer) <= n_raw:
             return replace(chunk, payload=writer.getvalue())
-    return replace(raw, payload=ByteWriter().u8(FORM_RAW).raw(encode_raw(samples)).getvalue())
+    payload = ByteWriter().u8(FORM_RAW).raw(encode_raw(samples)).getvalue()
+    return EncodedChunk(
+        payload=payload, san_bytes=0, residual_bytes=n_raw, layers=(), coded=recording
+    )
 
 
 def decode_base(
@@ -147,9 +146,9 @@ def decode_base(
     else:
         channels = base_channels(structure, recording_of.channels)
         empty = np.zeros((len(channels), 0), np.int32)
-        base_of = _recording(recording_of.name, recording_of.fs, channels, empty)
+        like_base = _recording(recording_of.name, recording_of.fs, channels, empty)
         n_base = structure.n_samples_base(n_frames)
-        base, layers = decode_chunk(rest, base_of, plan, n_base, session)
+        base, layers = decode_chunk(rest, like_base, plan, n_base, session)
         samples = structure.inverse(_samples(base), misfits, n_frames)
     return replace(recording_of, signals=tuple(samples)), layers
 

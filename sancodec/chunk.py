@@ -42,12 +42,16 @@ _DECODERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedChunk:
-    """A chunk's payload, how it divides, and its SAN layers, in the order of the plan's."""
+    """A chunk's payload, how it divides, and its SAN layers, in the order of the plan's.
+
+    ``coded`` is what the layers are of: the span, or the base leads that it follows from.
+    """
 
     payload: bytes
     san_bytes: int
     residual_bytes: int
     layers: tuple[SanLayer, ...]
+    coded: Recording
 
 
 def encode_chunk(
@@ -80,6 +84,7 @@ def encode_chunk(
         san_bytes=san_bytes,
         residual_bytes=residual_bytes,
         layers=tuple(found),
+        coded=recording,
     )
 
 

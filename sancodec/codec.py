@@ -66,15 +66,13 @@ class _Tally:
     san_error: int = 0
     san_reference: int = 0
 
-    def add(self, chunk: EncodedChunk, span: Recording, plan: EncodingPlan) -> None:
+    def add(self, chunk: EncodedChunk, plan: EncodingPlan) -> None:
         self.san_bytes += chunk.san_bytes
         self.residual_bytes += chunk.residual_bytes
-        if plan.chunks.structure is not None and chunk.layers:
-            span = base_of(span, plan.chunks.structure)
         for number, group in enumerate(plan.chunks.groups):
             layers = [layer for layer in chunk.layers if layer.plan.group == number]
             if layers:
-                error, reference = _losses(layers, span, group)
+                error, reference = _losses(layers, chunk.coded, group)
                 self.san_error += error
                 self.san_reference += reference
         for layer in chunk.layers:
@@ -171,7 +169,7 @@ def encode_stream(
     encode = functools.partial(_encode_span, plan, session)
     for span, chunk in map_in_order(encode, wide_spans, jobs_of(jobs)):
         writer.add_chunk(chunk.payload)
-        tally.add(chunk, span, plan)
+        tally.add(chunk, plan)
         samples_hash.add(span)
         if restorer is not None:
             restorer.feed(span)

@@ -41,10 +41,15 @@ def find(samples: NDArray[np.int32], fs: float, *, resampling: bool = True) -> S
         return None
     leads = samples.astype(np.int64)
     for structure in _candidates(leads, fs if resampling else None):
-        apart = structure.forward(samples)
-        if apart is not None and len(apart[1]) <= _MAX_SHARE_OFF * samples.size:
+        if holds(structure, samples):
             return structure
     return None
+
+
+def holds(structure: Structure, samples: NDArray[np.int32]) -> bool:
+    """Tell whether (n_leads, n_samples) samples follow from a structure, but for a few."""
+    apart = structure.forward(samples)
+    return apart is not None and len(apart[1]) <= _MAX_SHARE_OFF * samples.size
 
 
 def _candidates(leads: NDArray[np.int64], fs: float | None) -> Iterator[Structure]:
