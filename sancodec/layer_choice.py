@@ -53,10 +53,11 @@ class LayerChoice:
     def __init__(self, source: RecordSource, config: CodecConfig) -> None:
         self._source = source
         self._config = config
-        self._kinds = [
-            identify(channel, source.fs * channel.samples_per_frame).kind
-            for channel in source.channels
+        self.identities = [
+            identify(channel, source.fs * channel.samples_per_frame) for channel in source.channels
         ]
+        """What each channel is, and what tells so."""
+        self._kinds = [identity.kind for identity in self.identities]
         self._named = _kind_of_model(config.model) if config.model not in {"auto", "none"} else ""
         self._groups = groups_of(source.channels, source.fs)
         # By kind and channels: the same signals may stand in several partitions.

@@ -15,7 +15,7 @@ from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport, say_kernels
 from sancodec.runtime import SynthesisSession
 from sancodec.san.synthesis import Activations
-from sancodec.signal_types import UNKNOWN, Identity, identify
+from sancodec.signal_types import UNKNOWN, Identity
 
 DEFAULT_CHUNK_SECONDS = 60.0
 MIN_CHUNK_FRAMES = 16_384
@@ -126,7 +126,7 @@ class _Planner:
             layers=tuple(search.san for search in searches),
             level=self._config.level,
         )
-        signals = _signals(self._source, trials)
+        signals = _signals(self._source, self._choice.identities, trials)
         return EncodingPlan(chunks=chunks, searches=searches, signals=signals)
 
     def _best_partition(self, group: Group) -> list[Trial]:
@@ -178,11 +178,9 @@ class _Planner:
         return self._source.read(start, start + n_frames)
 
 
-def _identities(source: RecordSource) -> list[Identity]:
-    return [identify(channel, source.fs * channel.samples_per_frame) for channel in source.channels]
-
-
-def _signals(source: RecordSource, trials: Sequence[Trial]) -> tuple[SignalReport, ...]:
+def _signals(
+    source: RecordSource, identities: Sequence[Identity], trials: Sequence[Trial]
+) -> tuple[SignalReport, ...]:
     """Say of each channel what it is, what kernels it has, and why."""
     kernels: dict[int, str] = {}
     why: dict[int, str] = {}
@@ -199,9 +197,7 @@ def _signals(source: RecordSource, trials: Sequence[Trial]) -> tuple[SignalRepor
             kernels=kernels.get(i, ""),
             decided_by=why.get(i, ""),
         )
-        for i, (channel, identity) in enumerate(
-            zip(source.channels, _identities(source), strict=True)
-        )
+        for i, (channel, identity) in enumerate(zip(source.channels, identities, strict=True))
     )
 
 
