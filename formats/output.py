@@ -99,6 +99,26 @@ class PendingFiles:
             waiting.unlink(missing_ok=True)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its target, which may be there, and then in its place.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written; its folder has to be there.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
 def refuse_existing(targets: Sequence[Path], *, force: bool) -> None:
     """Raise OutputError for the first target that exists, unless ``force`` and it is a file."""
     for target in targets:

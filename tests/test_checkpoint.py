@@ -16,7 +16,6 @@ from training_signals import CONFIG, QUICK, records, write_record  # noqa: E402
 
 from sancodec.cli.train import train as train_command  # noqa: E402
 from sancodec.errors import ConfigError, OutputError  # noqa: E402
-from sancodec.training import checkpoint as module  # noqa: E402
 from sancodec.training.resources import Resources  # noqa: E402
 from sancodec.training.runs import Run  # noqa: E402
 from sancodec.training.trainer import TrainConfig, TrainResult, train  # noqa: E402
@@ -202,7 +201,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OutputError, match="No space left"):
         run(CONFIG, path)
     assert path.read_bytes() == before

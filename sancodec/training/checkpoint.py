@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import pickle
 import threading
 import warnings
@@ -19,7 +18,8 @@ from typing import Any
 
 import torch
 
-from sancodec.errors import ConfigError, OutputError
+from sancodec.errors import ConfigError
+from sancodec.formats.output import write_whole
 from sancodec.training.windows import RecordWindows
 
 _KIND = b"sancodec checkpoint 1\n"
@@ -75,16 +75,7 @@ class Checkpoint:
         stream = io.BytesIO()
         torch.save({"settings": self._settings, "runs": self._runs}, stream)
         content = stream.getvalue()
-        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with beside.open("wb") as file:
-                file.write(_KIND + hashlib.sha256(content).digest() + content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        write_whole(path, _KIND + hashlib.sha256(content).digest() + content)
 
 
 def digest_of(records: Sequence[RecordWindows]) -> str:

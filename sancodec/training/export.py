@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from sancodec.errors import OutputError
+from sancodec.formats.output import write_whole
 from sancodec.san.kernels import KernelBank
 
 # Newer ones are refused by released onnxruntime-gpu, or fall back to the CPU in silence.
@@ -130,13 +129,4 @@ def write_onnx(path: Path, model: onnx.ModelProto) -> None:
     OutputError
         The file cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as stream:
-            stream.write(model.SerializeToString(deterministic=True))
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    write_whole(path, model.SerializeToString(deterministic=True))
