@@ -14,11 +14,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from sancodec.errors import ConfigError
 from sancodec.training import selection
 from sancodec.training.ranges import Reach
+from sancodec.training.territory import is_peak
 
 Parameter = int | Tensor
 """One value for all maps, or int64 that broadcasts to the shape of the batch."""
@@ -183,17 +183,10 @@ def strongest_extrema(similarity: Tensor, distance: Tensor) -> Tensor:
 
 
 def _is_extremum(similarity: Tensor) -> Tensor:
-    peaks = _is_peak(similarity) & _is_peak(similarity.transpose(1, 2)).transpose(1, 2)
+    peaks = is_peak(similarity) & is_peak(similarity.transpose(1, 2)).transpose(1, 2)
     turned = -similarity
-    valleys = _is_peak(turned) & _is_peak(turned.transpose(1, 2)).transpose(1, 2)
+    valleys = is_peak(turned) & is_peak(turned.transpose(1, 2)).transpose(1, 2)
     return peaks | valleys
-
-
-def _is_peak(values: Tensor) -> Tensor:
-    """Tell where values are above 0, rise before, and do not rise after; with zeros around."""
-    around = functional.pad(values, (1, 1))
-    rises = values > around[..., :-2]
-    return (values > 0) & rises & (around[..., 2:] <= values)
 
 
 def _compiled(choose: Callable[..., None], maps: Tensor, *parameters: Tensor) -> Tensor:

@@ -24,9 +24,7 @@ def compete(strength: Tensor, distance: int) -> tuple[Tensor, Tensor]:
     kernel : (n_windows, n_samples) int64
         The kernel of each kept peak.
     """
-    step = functional.pad(strength, (1, 1)).diff(dim=-1)
-    peak = (step[..., :-1] > 0) & (step[..., 1:] <= 0) & (strength > 0)
-    value, kernel = torch.where(peak, strength, -1.0).max(1)
+    value, kernel = torch.where(is_peak(strength), strength, -1.0).max(1)
     kept = torch.zeros_like(value, dtype=torch.bool)
     while bool((value >= 0).any()):
         before = _largest(functional.pad(value, (distance, 0), value=-1.0)[:, :-1], distance)
@@ -36,6 +34,13 @@ def compete(strength: Tensor, distance: int) -> tuple[Tensor, Tensor]:
         near = _largest(functional.pad(new.to(value.dtype), (distance, distance)), 2 * distance + 1)
         value = torch.where(near > 0, -1.0, value)
     return kept, kernel
+
+
+def is_peak(values: Tensor) -> Tensor:
+    """Tell where values are above 0, rise before, and do not rise after; with zeros around."""
+    around = functional.pad(values, (1, 1))
+    rises = values > around[..., :-2]
+    return (values > 0) & rises & (around[..., 2:] <= values)
 
 
 def _largest(values: Tensor, width: int) -> Tensor:
