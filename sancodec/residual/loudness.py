@@ -36,6 +36,7 @@ class Loudness(NamedTuple):
     rows: NDArray[np.float64]
     calm: NDArray[np.float64]
     products: NDArray[np.float64]
+    prior: NDArray[np.float64]
     scales: NDArray[np.float64]
     sample_weights: NDArray[np.float64]
 
@@ -49,6 +50,7 @@ def new_loudness(n_experts: int, n_rows: int) -> Loudness:
         rows=np.stack([state.rows for state in states]),
         calm=np.stack([state.calm for state in states]),
         products=np.stack([state.products for state in states]),
+        prior=np.stack([state.prior for state in states]),
         scales=np.zeros(n_experts),
         sample_weights=np.zeros((n_experts, n_rows)),
     )
@@ -62,6 +64,7 @@ def _state(loudness: Loudness, e: int) -> ScaleState:
         loudness.rows[e],
         loudness.calm[e],
         loudness.products[e],
+        loudness.prior[e],
     )
 
 
