@@ -183,7 +183,7 @@ def _find_edges(products: Products, taps: Taps, span: Span, pad: int) -> int:
     for g in range(n_bounds, padded):
         products.edges[g, :] = 0.0
         products.steps[g] = 0.0
-    return padded
+    return int(padded)
 
 
 @compiled
