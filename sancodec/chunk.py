@@ -34,7 +34,11 @@ _Encoder = Callable[..., bytes]
 _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
     "fast": ((MODE_BLOCKWISE, encode_blockwise),),
     "default": ((MODE_WIDE, encode_wide), (MODE_BLOCKWISE, encode_blockwise)),
-    "max": ((MODE_MIXING, encode_mixing),),
+    "max": (
+        (MODE_MIXING, encode_mixing),
+        (MODE_WIDE, encode_wide),
+        (MODE_BLOCKWISE, encode_blockwise),
+    ),
 }
 """By level: what is tried; on chunks of more than _SHORT samples a lead, only the first."""
 _SHORT = 1 << 14

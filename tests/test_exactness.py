@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sancodec.residual import blockwalk, predictive, wide
+from sancodec.residual import blockwalk, mixing, predictive, wide
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
+from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import decode_predictive, encode_predictive
 from sancodec.residual.template import beats_of
 from sancodec.residual.wide import decode_wide, encode_wide
@@ -62,6 +63,7 @@ def payloads() -> list[bytes]:
         encode_blockwise(samples, FS, san, beats, 2),
         encode_wide(samples, FS, san, beats, 2),
         encode_wide(many(samples), FS, many(san), beats * 3, 2),
+        encode_mixing(samples, FS, san, beats, 2),
     ]
 
 
@@ -73,12 +75,13 @@ def many(leads: NDArray[np.int32]) -> NDArray[np.int32]:
 def use_everything() -> None:
     """Encode and decode, so that every function has been compiled for the types in use."""
     samples, san, beats, _ = workload()
-    first, _, coded, taps, fast, *wide_ones = payloads()
+    first, _, coded, taps, fast, *wide_ones, mixed = payloads()
     np.testing.assert_array_equal(decode_predictive(first, 400, FS, san, beats, 2), samples)
     np.testing.assert_array_equal(decode_blockwise(fast, 400, FS, san, beats, 2), samples)
     np.testing.assert_array_equal(decode_wide(wide_ones[0], 400, FS, san, beats, 2), samples)
     decoded = decode_wide(wide_ones[1], 400, FS, many(san), beats * 3, 2)
     np.testing.assert_array_equal(decoded, many(samples))
+    np.testing.assert_array_equal(decode_mixing(mixed, 400, FS, san, beats, 2), samples)
     decode_activations(coded, 2, 2, 5)
     decode_taps(taps, (1, 1, 50))
 
@@ -86,6 +89,7 @@ def use_everything() -> None:
 ROOTS = (
     (predictive, "_code_lead"),
     (wide, "_code_lead"),
+    (mixing, "_code_stretch"),
     (blockwalk, "code_lead"),
     (blockwalk, "take_model"),
     (blockwalk, "rehearse"),

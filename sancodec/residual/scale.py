@@ -22,6 +22,8 @@ SPEEDS = (0.2, 0.05, 0.01, 0.001)
 CEILING = float(1 << 36)
 """No residual is larger; a regression that runs away would leave the density no room."""
 FLOOR = 0.05
+SCALE_SHOCK = 0.02
+"""How much of a squared magnitude adds to the squared scale where a sample is weighed."""
 
 _START = 4.0
 PRIOR_WEIGHTS = (0.35, 0.05, 0.09, 0.15, 0.25, 0.03, 0.02, 0.1)

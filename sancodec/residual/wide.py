@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from sancodec.entropy.compiled import compiled
 from sancodec.entropy.values import put_value, take_value
 from sancodec.residual.coder import (
-    FRACTION_BITS,
     HIGHEST,
     LOWEST,
     Coder,
@@ -28,11 +27,12 @@ from sancodec.residual.coder import (
     decode_leads,
     encode_leads,
 )
-from sancodec.residual.lead import near_and_around
+from sancodec.residual.context import PAD, Contexts, WideContext
 from sancodec.residual.predictor import pad_rows
 from sancodec.residual.regression import accumulate
 from sancodec.residual.scale import (
     PRIOR_WEIGHTS,
+    SCALE_SHOCK,
     ScaleState,
     new_scale_state,
     observe_magnitude,
@@ -40,60 +40,22 @@ from sancodec.residual.scale import (
     prepare_scales,
     update_weights,
 )
-from sancodec.residual.taps import Taps
-from sancodec.residual.template import (
-    MARGIN,
-    Beats,
-    TemplateState,
-    expect_beat,
-    learn_beat,
-    new_template_state,
-)
+from sancodec.residual.template import MARGIN, Beats, expect_beat, learn_beat
 from sancodec.residual.widepredictor import (
     BLOCK,
-    PAD,
+    CALM,
+    FIRST_BLOCK,
+    FIRST_SAMPLES,
+    SHOCK,
     WidePredictor,
     correct,
     expect_block,
     learn_block,
     learn_sample,
     new_predictor,
+    scale_decay,
     take_difference,
 )
-
-MANY_LEADS = 3
-"""From this number of leads coded before on, fewer samples of each source are regressors."""
-MAX_LEADS_BEFORE = 12
-LOOK_AHEAD = 2
-FEW_OWN, MANY_OWN = 47, 15
-"""Samples back: of the lead itself, of the SAN reconstruction, of leads coded before; and of what
-is expected of a beat, and of the reconstructions of leads coded before."""
-FEW_SAN_BACK, MANY_SAN_BACK = 29, 5
-FEW_BACK, MANY_BACK = 13, 2
-EXPECTED_BACK = 5
-
-_FIRST_BLOCK, _FIRST_SAMPLES = 8, 256
-_SCALE_SHOCK, _SHOCK, _CALM = 0.02, 0.1, 0.05
-_SCALE_FORGETTING = 0.98
-
-
-class WideContext(NamedTuple):
-    """What the decoder knows of a lead before its first sample.
-
-    ``taps`` has the lead's own differences last and, of leads with beats, what is expected at
-    ``expected``; all series are first differences in ADC units, sample t at t + PAD. ``near``,
-    ``around`` and ``loud`` are (n_samples,) float64 magnitudes; ``expected`` and ``loud`` fill
-    up as beats are learned.
-    """
-
-    taps: Taps
-    san: NDArray[np.float64]
-    expected: NDArray[np.float64]
-    near: NDArray[np.float64]
-    around: NDArray[np.float64]
-    loud: NDArray[np.float64]
-    beats: Beats
-    template: TemplateState
 
 
 class WideLead(NamedTuple):
@@ -151,9 +113,9 @@ def _code_block(  # noqa: PLR0917
         magnitude[t] = missed
         observe_magnitude(loudness, k, missed)
         square, shock = scale * scale, missed * missed
-        lead.scale_weights[k] = 1.0 / (square + _SCALE_SHOCK * shock)
+        lead.scale_weights[k] = 1.0 / (square + SCALE_SHOCK * shock)
         # What came far louder than expected would otherwise weigh on the fit for ever.
-        total += (square + _SHOCK * shock) + _CALM
+        total += (square + SHOCK * shock) + CALM
     return n_symbols, total
 
 
@@ -174,8 +136,7 @@ def _learn(lead: WideLead, begin: int, n_rows: int, total: float) -> None:
     """Let scale and predictor learn from a block."""
     loudness = lead.loudness
     padded = pad_rows(lead.scale_weights, n_rows)
-    decay = 1.0 - (1.0 - _SCALE_FORGETTING) * (n_rows / BLOCK)
-    accumulate(loudness.products, loudness.rows, lead.scale_weights, padded, decay)
+    accumulate(loudness.products, loudness.rows, lead.scale_weights, padded, scale_decay(n_rows))
     update_weights(loudness)
     learn_block(lead.predictor, lead.context.taps, begin, n_rows, n_rows / total)
 
@@ -189,7 +150,7 @@ def _code_lead(decoding: bool, lead: WideLead, n_symbols: int, coder: Coder) -> 
     next_beat, begin = 0, min(1, n_samples)
     while begin < n_samples and not coder.cursor[2]:
         next_beat = _prepare_beats(lead, next_beat, begin)
-        size = BLOCK if begin >= _FIRST_SAMPLES else _FIRST_BLOCK
+        size = BLOCK if begin >= FIRST_SAMPLES else FIRST_BLOCK
         stop = min(begin + size, n_samples)
         if next_beat < context.beats.start.size:
             stop = min(stop, context.beats.start[next_beat] - MARGIN)
@@ -203,81 +164,28 @@ def _code_lead(decoding: bool, lead: WideLead, n_symbols: int, coder: Coder) -> 
     return n_symbols
 
 
-def _differences(signal: NDArray[np.int64], scale: float) -> NDArray[np.float64]:
-    """Give scaled first differences with PAD zeros on either side; that of sample 0 is 0."""
-    padded = np.zeros(signal.size + 2 * PAD)
-    padded[PAD + 1 : PAD + signal.size] = np.diff(signal) * scale
-    return padded
-
-
 class _Leads:
-    """Leads of one chunk in the order of coding, and what each leaves to the next."""
+    """The walk through the leads of one chunk."""
 
-    def __init__(
-        self,
-        n_samples: int,
-        fs: float,
-        san: NDArray[np.int32],
-        beats: Sequence[Beats],
-        n_kernels: int,
-    ) -> None:
-        self._n_samples = n_samples
-        self._fs = fs
-        self._san = san
-        self._beats = beats
-        self._n_kernels = n_kernels
-        self._differences: list[NDArray[np.float64]] = []
-        self._san_differences: list[NDArray[np.float64]] = []
-        self._magnitudes: list[NDArray[np.float64]] = []
-
-    def _context(self, lead: int) -> WideContext:
-        before = self._differences[-MAX_LEADS_BEFORE:]
-        few, has_beats = len(before) < MANY_LEADS, self._beats[lead].start.size > 0
-        san = _differences(self._san[lead].astype(np.int64), 1.0 / (1 << FRACTION_BITS))
-        sources = [(other, FEW_BACK if few else MANY_BACK, LOOK_AHEAD) for other in before]
-        expected = len(sources) + 1
-        if has_beats:
-            sources.append((san, FEW_SAN_BACK if few else MANY_SAN_BACK, LOOK_AHEAD))
-            sources.append((np.zeros_like(san), EXPECTED_BACK, LOOK_AHEAD))
-            others_san = self._san_differences if few else []
-            sources += [(other, EXPECTED_BACK, LOOK_AHEAD) for other in others_san]
-        sources.append((np.zeros_like(san), FEW_OWN if few else MANY_OWN, 0))
-        series = np.stack([source for source, _, _ in sources])
-        near, around = near_and_around(self._magnitudes, self._n_samples)
-        return WideContext(
-            taps=Taps(
-                sources=series,
-                first=np.array([-back for _, back, _ in sources]),
-                n_taps=np.array([back + ahead + 1 for _, back, ahead in sources]),
-            ),
-            san=san,
-            expected=series[expected] if has_beats else np.zeros_like(san),
-            near=near,
-            around=around,
-            loud=np.zeros(self._n_samples),
-            beats=self._beats[lead],
-            template=new_template_state(max(self._n_kernels, 1), self._fs),
-        )
+    def __init__(self, contexts: Contexts) -> None:
+        self._contexts = contexts
 
     def code(
         self, lead: int, samples: NDArray[np.int64], n_symbols: int, coder: Coder, decoding: bool
     ) -> int:
         """Code or decode one lead in place; give the number of symbols put so far."""
-        context = self._context(lead)
+        context = self._contexts.of(lead)
         state = WideLead(
             samples=samples,
             context=context,
-            left=np.zeros(self._n_samples),
-            magnitude=np.zeros(self._n_samples),
+            left=np.zeros(samples.size),
+            magnitude=np.zeros(samples.size),
             predictor=new_predictor(context.taps),
             loudness=new_scale_state(BLOCK, (*PRIOR_WEIGHTS, 0.0, 0.0)),
             scale_weights=np.zeros(BLOCK),
         )
         n_symbols = _code_lead(decoding, state, n_symbols, coder)
-        # A copy: the view would keep all regressors of the lead in memory.
-        self._differences.append(context.taps.sources[-1].copy())
-        self._magnitudes.append(state.magnitude)
-        self._san_differences.append(context.san)
+        self._contexts.add(context, state.magnitude)
         return n_symbols
 
 
@@ -289,7 +197,7 @@ def wide_bits(
     n_kernels: int,
 ) -> NDArray[np.float64]:
     """Give the (n_leads,) bits that ``encode_wide`` would spend, to choose by."""
-    return bits_of_leads(_Leads(samples.shape[1], fs, san, beats, n_kernels), samples)
+    return bits_of_leads(_Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels)), samples)
 
 
 def encode_wide(
@@ -314,7 +222,7 @@ def encode_wide(
     n_kernels : int
         Number of classes that ``beats.kernel`` may name.
     """
-    return encode_leads(_Leads(samples.shape[1], fs, san, beats, n_kernels), samples)
+    return encode_leads(_Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels)), samples)
 
 
 def decode_wide(  # noqa: PLR0917
@@ -332,5 +240,5 @@ def decode_wide(  # noqa: PLR0917
     CorruptError
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
-    leads = _Leads(n_samples, fs, san, beats, n_kernels)
+    leads = _Leads(Contexts(n_samples, fs, san, beats, n_kernels))
     return decode_leads(leads, payload, len(san), n_samples)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled, inlined
+from sancodec.residual.context import PAD
 from sancodec.residual.regression import solve_damped
 from sancodec.residual.taps import (
     Products,
@@ -24,15 +25,18 @@ from sancodec.residual.taps import (
     new_span,
 )
 
-PAD = 64
-"""Zeros on either side of a series, so that look-back and look-ahead need no bounds."""
 BLOCK = 32
+FIRST_BLOCK, FIRST_SAMPLES = 8, 256
+"""Blocks that begin before sample FIRST_SAMPLES are short: there is much to learn at first."""
+SHOCK, CALM = 0.1, 0.05
+"""A block's loudness is the sum of its squared scales, with some of what came, and CALM each."""
 
 _FORGETTING = 0.9998
 _RIDGE, _RIDGE_GROWS = 3.0, 1.5
-_STEP = 0.03
+_STEP = 0.05
 _SOLVE_FIRST, _SOLVE_SHARE, _SOLVE_EVERY = 8, 16, 384
 _LIMIT = float(1 << 34)
+_SCALE_FORGETTING = 0.98
 
 
 class WidePredictor(NamedTuple):
@@ -95,6 +99,12 @@ def _ridges(first: int, n_taps: int) -> NDArray[np.float64]:
     distance = np.abs(np.arange(first, first + n_taps))
     growth = 1.0 + _RIDGE_GROWS * distance
     return _RIDGE * (growth * growth)
+
+
+@compiled
+def scale_decay(n_rows: int) -> float:
+    """Give how much of the sums behind the scale a block of ``n_rows`` leaves."""
+    return 1.0 - (1.0 - _SCALE_FORGETTING) * (n_rows / BLOCK)
 
 
 @compiled
