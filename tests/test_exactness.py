@@ -62,14 +62,18 @@ def payloads() -> list[bytes]:
         encode_taps(kernels),
         encode_blockwise(samples, FS, san, beats, 2),
         encode_wide(samples, FS, san, beats, 2),
-        encode_wide(many(samples), FS, many(san), beats * 3, 2),
+        encode_wide(many(samples), FS, many(san), beats * 4, 2),
         encode_mixing(samples, FS, san, beats, 2),
     ]
 
 
 def many(leads: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Six leads of two: of the later ones, fewer samples of each source are regressors."""
-    return np.concatenate([leads, leads[:, ::-1], leads // 3])
+    """Eight leads of two: of later ones, fewer samples of each source are regressors.
+
+    Some are copies and sums of others, and constant, so that the least squares are singular.
+    """
+    total = leads.sum(axis=0, dtype=leads.dtype, keepdims=True)
+    return np.concatenate([leads, leads[:, ::-1], total, leads[:1], leads[:1] // 3, 0 * total + 7])
 
 
 def use_everything() -> None:
@@ -79,7 +83,7 @@ def use_everything() -> None:
     np.testing.assert_array_equal(decode_predictive(first, 400, FS, san, beats, 2), samples)
     np.testing.assert_array_equal(decode_blockwise(fast, 400, FS, san, beats, 2), samples)
     np.testing.assert_array_equal(decode_wide(wide_ones[0], 400, FS, san, beats, 2), samples)
-    decoded = decode_wide(wide_ones[1], 400, FS, many(san), beats * 3, 2)
+    decoded = decode_wide(wide_ones[1], 400, FS, many(san), beats * 4, 2)
     np.testing.assert_array_equal(decoded, many(samples))
     np.testing.assert_array_equal(decode_mixing(mixed, 400, FS, san, beats, 2), samples)
     decode_activations(coded, 2, 2, 5)
