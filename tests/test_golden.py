@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from make_golden import FOLDER, GOLDEN, sample_hash
+from make_golden import FOLDER, GOLDEN, sample_hash, write_files
 
 import sancodec
 from sancodec.base import FORM_BASE
 from sancodec.chunk import MODE_PREDICTIVE, MODE_RAW
+from sancodec.files import decode_file
 from sancodec.inspection import inspect_file
 
 HASHES = json.loads((FOLDER / "samples.json").read_text())
@@ -26,6 +27,16 @@ def golden(name: str) -> Path:
 def test_every_golden_file_decodes_to_its_samples(name: str) -> None:
     assert golden(name).is_file(), f"{name}.san is missing: tests/make_golden.py writes it"
     assert sample_hash(sancodec.decode(golden(name))) == HASHES[name]
+
+
+def test_golden_files_give_back_the_files_of_their_record(tmp_path: Path) -> None:
+    originals, restored = tmp_path / "in", tmp_path / "out"
+    originals.mkdir()
+    write_files(originals)
+    paths = decode_file(golden("restored"), restored)
+    assert len(paths) == 3
+    for path in paths:
+        assert path.read_bytes() == (originals / path.name).read_bytes()
 
 
 def test_no_hash_is_without_its_file() -> None:
