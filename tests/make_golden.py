@@ -31,6 +31,7 @@ from sancodec import (  # noqa: E402
 from sancodec.codec import SampleHash  # noqa: E402
 from sancodec.files import encode_file  # noqa: E402
 from sancodec.formats.dat import DatLayout, DatPacker  # noqa: E402
+from sancodec.formats.originals import make_mat_prolog  # noqa: E402
 from sancodec.san.synthesis import resample  # noqa: E402
 from sancodec.simulate import Simulation, simulate_record  # noqa: E402
 from sancodec.structure.grids import Grid  # noqa: E402
@@ -205,6 +206,35 @@ def restored() -> bytes:
     return encoded.getvalue()
 
 
+def write_short(folder: Path) -> Path:
+    """Write twelve leads as PhysioNet's challenges have them; give their header."""
+    n_samples = 1000
+    limb = _limb_leads(n_samples)[:3]
+    first, second = limb[:2]
+    augmented = np.stack([-(first + second) // 2, (2 * first - second) // 2, second - first // 2])
+    chest = np.stack([limb[i % 3] * (i + 2) // 3 + i for i in range(6)])
+    leads = list(np.concatenate([limb, augmented, chest]).astype(np.int32))
+    prolog = make_mat_prolog(len(leads), n_samples)
+    _write_signals(folder / "short.mat", 16, leads, prolog, b"")
+    names = ("I", "II", "III", "aVR", "aVL", "aVF", *(f"V{i}" for i in range(1, 7)))
+    lines = [f"short 12 {FS:g} {n_samples}"]
+    for lead, name in zip(leads, names, strict=True):
+        total = (int(lead.sum()) + (1 << 15)) % (1 << 16) - (1 << 15)
+        lines.append(f"short.mat 16x1+24 1000.0(0)/mV 16 0 {lead[0]} {total} 0 {name}")
+    lines += ["# Age: 61", "# Sex: Female", "# Dx: 426783006", "# Rx: Unknown", "# Hx: Unknown"]
+    header = folder / "short.hea"
+    header.write_text("\n".join(lines) + "\n", newline="\n")
+    return header
+
+
+def short() -> bytes:
+    """Twelve leads of a few seconds, and their files."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = io.BytesIO()
+        encode_file(write_short(Path(folder)), encoded, CodecConfig(model="none"))
+    return encoded.getvalue()
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
@@ -218,6 +248,9 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "mixed": mixed,
     "wide": wide,
     "restored": restored,
+    # Those above are of container version 1, these of version 2.
+    "named": model,
+    "short": short,
 }
 
 
