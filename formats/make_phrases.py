@@ -61,31 +61,42 @@ def _table(names: Sequence[str], channel: Channel) -> bytes:
 
 
 def _structures() -> Iterator[bytes]:
-    """Give grids and rules of limb leads as a structure has them; the rules of III, aVR, aVL, aVF.
+    """Give resamplings, grids, and rules of limb leads, as a structure has them.
 
-    Steps of 4.88 and 2.44 are 5 V and 2.5 V in 1,024 parts, by an amplifier of 1,000.
+    Steps of 4.88 and 2.44 are 5 V and 2.5 V in 1,024 parts, by an amplifier of 1,000; 5 is 5 uV.
     """
+    for up, down in ((2, 1), (5, 2), (25, 18), (5, 4)):
+        stage = ByteWriter().u8(3).varint(up).varint(down).varint(0).u8(3)
+        yield stage.raw(_ratio(1, 1, 2)).getvalue()
     for numerator, mode in itertools.product((61, 122), (1, 2)):
-        ratio = ByteWriter().varint(numerator).zigzag(0).varint(25).u8(mode).zigzag(0)
-        yield b"\x02\x02\x01" + ratio.getvalue() + b"\x01" * 12
-    for mode in range(4):
-        yield _rules([(2, mode)] * 3)
-    yield _rules([(2, 0), (2, 0), (2, 0)])
-    yield _rules([(1, 0)] * 3)
+        yield b"\x02\x02\x01" + _ratio(numerator, 25, mode) + b"\x01" * 12
+    yield b"\x02\x01\x05\x00\x01" + b"\x01" * 12
+    for mode in (3, 0, 1, 2):
+        yield b"".join(_rule(0, terms, 2, mode) for terms in _SPLIT)
+    for mode in (3, 1, 2, 0):
+        yield _III + b"".join(_rule(0, terms, 2, mode) for terms in _HALVES)
+    yield _III + b"".join(_rule(0, terms, 1, 0) for terms in _HALVES)
 
 
-def _rules(halves: Sequence[tuple[int, int]]) -> bytes:
-    """Give four rules; ``halves`` are divisor and mode of those of the augmented leads."""
-    writer = ByteWriter().varint(4)
-    weights = [(-1, 1), (-1, -1), (2, -1), (-1, 2)]
-    for i, (first, second) in enumerate(weights):
-        divisor, mode = (1, 0) if i == 0 else halves[i - 1]
-        writer.varint(2 if i == 0 else 0).varint(2)
-        writer.varint(0).zigzag(0).zigzag(first).varint(1).zigzag(0).zigzag(second)
-        writer.zigzag(0).varint(divisor)
-        if divisor > 1:
-            writer.u8(mode).zigzag(0)
+def _ratio(numerator: int, divisor: int, mode: int) -> bytes:
+    return ByteWriter().varint(numerator).zigzag(0).varint(divisor).u8(mode).zigzag(0).getvalue()
+
+
+def _rule(skipped: int, terms: Sequence[tuple[int, int]], divisor: int, mode: int) -> bytes:
+    """Give the rule of a lead; ``terms`` are the whole and the divided weight of I, and of II."""
+    writer = ByteWriter().varint(skipped).varint(len(terms))
+    for lead, (whole, part) in enumerate(terms):
+        writer.varint(lead).zigzag(whole).zigzag(part)
+    writer.zigzag(0).varint(divisor)
+    if divisor > 1:
+        writer.u8(mode).zigzag(0)
     return writer.getvalue()
+
+
+# What aVR, aVL and aVF are halves of; and halves of what is left when one lead is taken whole.
+_HALVES = (((0, -1), (0, -1)), ((0, 2), (0, -1)), ((0, -1), (0, 2)))
+_SPLIT = (((-1, 1), (0, -1)), ((1, 0), (-1, 1)), ((-1, 1), (2, -2)))
+_III = b"\x04" + _rule(2, ((0, -1), (0, 1)), 1, 0)
 
 
 def _comments() -> Iterator[str]:
