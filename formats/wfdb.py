@@ -14,7 +14,7 @@ from sancodec.formats.flac import BITS, FlacReader
 from sancodec.formats.hea import HeaderText, SignalLine, parse_header
 from sancodec.formats.originals import MAX_PROLOG_BYTES, bits_per_sample, make_layout
 from sancodec.formats.output import find_name_problem
-from sancodec.formats.restoration import Restorer, SourceFile
+from sancodec.formats.restoration import RecordShape, Restorer, SourceFile
 from sancodec.recording import Channel, Recording
 
 _MAX_HEADER_BYTES = 1 << 24
@@ -108,7 +108,7 @@ class WfdbRecord:
 
     def restorer(self) -> Restorer:
         """Give what collects the restoration of the original files while spans are encoded."""
-        return Restorer(self.files)
+        return Restorer(self.files, RecordShape.of(self))
 
 
 def _find_header(path: Path) -> Path:
