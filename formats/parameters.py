@@ -1,8 +1,9 @@
 """What a header says of how leads are coded, readable without decoding anything.
 
-There are three layouts. The first one holds a record whose groups follow from its channels, with
+There are four layouts. The first one holds a record whose groups follow from its channels, with
 at most one SAN layer, at the pace of an ECG; the second one holds any other. The third one puts a
-structure before one of these, which then speaks of the base leads.
+structure before one of these, which then speaks of the base leads. The fourth puts the numbers
+that every chunk begins with before any other.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _MAX_NAME_BYTES = 64
 _ANOTHER_LAYOUT = 0
 _LAYERED = 2
 _STRUCTURED = 3
+_STARTED = 4
 _MAX_STRUCTURE_BYTES = 1 << 15
+_MAX_STARTS_BYTES = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +87,8 @@ class CodecParameters:
         where all of them are coded. The rest then speaks of the ``n_base`` leads that are.
     n_base : int
         Number of base leads; 0 without a structure.
+    starts : bytes
+        What chunks begin with, as ``sancodec.parameters`` writes it, or nothing.
     """
 
     orders: tuple[int, ...]
@@ -91,6 +96,7 @@ class CodecParameters:
     members: tuple[int, ...] | None = None
     structure: bytes = b""
     n_base: int = 0
+    starts: bytes = b""
 
 
 def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> list[list[int]]:
@@ -113,6 +119,8 @@ def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> lis
 def encode_parameters(parameters: CodecParameters) -> bytes:
     """Give the bytes of ``decode_parameters``."""
     writer = ByteWriter()
+    if parameters.starts:
+        writer.varint(_ANOTHER_LAYOUT).varint(_STARTED).counted(parameters.starts)
     if parameters.structure:
         writer.varint(_ANOTHER_LAYOUT).varint(_STRUCTURED)
         writer.varint(parameters.n_base).counted(parameters.structure)
@@ -148,8 +156,11 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
         The layout is not known to this version.
     """
     reader = ByteReader(parameters, f"{name}: codec parameters")
-    n_groups = reader.varint("number of groups", n_channels)
-    layout = reader.varint("layout") if n_groups == _ANOTHER_LAYOUT else 1
+    n_groups, layout = _take_layout(reader, n_channels)
+    starts = b""
+    if layout == _STARTED:
+        starts = reader.counted("starts", _MAX_STARTS_BYTES)
+        n_groups, layout = _take_layout(reader, n_channels)
     if layout != _STRUCTURED:
         found = _take_rest(reader, layout, n_groups, n_channels)
     else:
@@ -157,12 +168,17 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
         if n_base == 0:
             raise reader.corrupt("number of base leads", "0, expected at least 1")
         structure = reader.counted("structure", _MAX_STRUCTURE_BYTES)
-        n_groups = reader.varint("number of groups", n_base)
-        layout = reader.varint("layout") if n_groups == _ANOTHER_LAYOUT else 1
+        n_groups, layout = _take_layout(reader, n_base)
         found = _take_rest(reader, layout, n_groups, n_base)
         found = replace(found, structure=structure, n_base=n_base)
     reader.expect_end("codec parameters")
-    return found
+    return replace(found, starts=starts)
+
+
+def _take_layout(reader: ByteReader, n_channels: int) -> tuple[int, int]:
+    """Give the number of groups and the layout; one of the two is 0 or 1."""
+    n_groups = reader.varint("number of groups", n_channels)
+    return n_groups, reader.varint("layout") if n_groups == _ANOTHER_LAYOUT else 1
 
 
 def _take_rest(reader: ByteReader, layout: int, n_groups: int, n_channels: int) -> CodecParameters:

@@ -42,6 +42,8 @@ _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
 }
 """By level: what is tried; on chunks of more than _SHORT samples a lead, only the first."""
 _SHORT = 1 << 14
+_STARTED = {MODE_MIXING, MODE_WIDE}
+"""Modes that may begin with coefficients of the record."""
 _DECODERS = {
     MODE_PREDICTIVE: decode_predictive,
     MODE_BLOCKWISE: decode_blockwise,
@@ -105,10 +107,14 @@ def _encode_residual(
     best, smallest, residual = MODE_RAW, raw_size(samples), b""
     # What adapts has to learn first: on a short chunk, what is sent may be worth its bits.
     for mode, encode in tried if samples.shape[1] <= _SHORT else tried[:1]:
-        coded = encode(samples, *known)
+        coded = encode(samples, *known, *_starts(mode, group))
         if len(coded) < smallest:
             best, smallest, residual = mode, len(coded), coded
     return best, residual if best != MODE_RAW else encode_raw(samples)
+
+
+def _starts(mode: int, group: Group) -> tuple[Sequence[Sequence[int]], ...]:
+    return (group.starts,) if mode in _STARTED else ()
 
 
 def decode_chunk(
@@ -196,4 +202,5 @@ def _take_residual(
     decode = _DECODERS.get(mode)
     if decode is None:
         raise CorruptError(f"residual mode {mode}, expected 0 to 4")
-    return decode(residual, shape[1], *regressors(shape, group, layers))
+    known = regressors(shape, group, layers)
+    return decode(residual, shape[1], *known, *_starts(mode, group))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sancodec import models
 from sancodec.layers import Group, SanLayer, SanPlan, reconstruct, regressors
 from sancodec.parameters import ModelName
-from sancodec.residual.wide import wide_bits
+from sancodec.residual.wide import Span, wide_bits
 from sancodec.runtime import SynthesisSession
 from sancodec.san.amplitudes import MAX_EXPONENT, choose_exponents, fit_amplitudes, quantise
 from sancodec.san.analysis import BITS_PER_ACTIVATION, find
@@ -241,9 +241,21 @@ class Trial:
         self.layers.append(search)
         self.total -= gain
 
+    def span(self, samples: NDArray[np.int32]) -> Span:
+        """Give what ``learn_starts`` takes of (n_leads, n_samples) int32 of the group's leads."""
+        layers = [self._placed_in(samples, search) for search in self.layers]
+        return samples, *regressors(samples.shape, self.group, layers)
+
+    def bits_with(self, starts: Sequence[Sequence[int]]) -> float:
+        """Give the bits of the trial's residual where it begins with ``starts``."""
+        return float(wide_bits(*self.span(self._samples), starts).sum())
+
     def _place(self, search: LayerSearch) -> SanLayer:
-        activations = search.find(self._samples, 0, self._samples.shape[1])
-        return reconstruct(activations, search.san, self._samples.shape, self._session)
+        return self._placed_in(self._samples, search)
+
+    def _placed_in(self, samples: NDArray[np.int32], search: LayerSearch) -> SanLayer:
+        activations = search.find(samples, 0, samples.shape[1])
+        return reconstruct(activations, search.san, samples.shape, self._session)
 
     def _code(self, layers: Sequence[SanLayer]) -> NDArray[np.float64]:
         samples = self._samples

@@ -29,13 +29,15 @@ class Group:
     """Channels with the same number of samples per frame, coded with each other's help.
 
     ``channels`` are their numbers in the record, in the order of coding; ``fs`` is their
-    sampling frequency in Hz; ``order`` says how that order was made.
+    sampling frequency in Hz; ``order`` says how that order was made. ``starts`` are, of each lead
+    or of none, the coefficients that chunks begin with, as ``residual.context`` has them.
     """
 
     channels: tuple[int, ...]
     samples_per_frame: int
     fs: float
     order: int = ORDER_FILE
+    starts: tuple[tuple[int, ...], ...] = ()
 
     def reversed(self) -> Group:
         """Give the group with its channels coded from the last to the first."""

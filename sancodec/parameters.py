@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
+
+import numpy as np
 
 from sancodec import models
 from sancodec.errors import CorruptError, ModelError
@@ -25,6 +28,7 @@ from sancodec.structure.record import base_header, structure_in
 
 _MAX_BANK_TAPS = 1 << 20
 _MAX_BANK_BYTES = 1 << 24
+_MAX_START, _MAX_STARTS = 1 << 12, 1 << 15
 
 
 class ModelName(NamedTuple):
@@ -45,8 +49,13 @@ class ModelName(NamedTuple):
 
 def parameters_of(plan: ChunkPlan, names: Sequence[ModelName]) -> CodecParameters:
     """Give what the header says of a plan; ``names`` are the models of its layers."""
+    starts = encode_starts(plan.groups)
+    return replace(_parameters_of(plan, names), starts=starts)
+
+
+def _parameters_of(plan: ChunkPlan, names: Sequence[ModelName]) -> CodecParameters:
     if plan.structure is not None:
-        inner = parameters_of(replace(plan, structure=None), names)
+        inner = _parameters_of(replace(plan, structure=None), names)
         structure = plan.structure
         return replace(inner, structure=structure.to_bytes(), n_base=structure.n_base)
     orders = tuple(group.order for group in plan.groups)
@@ -108,6 +117,45 @@ def decode_kernels(embedded: bytes, fs: float, name: str) -> KernelBank:
     return KernelBank(kernels=taps, centre=centre, fs=fs)
 
 
+def encode_starts(groups: Sequence[Group]) -> bytes:
+    """Give what the chunks of all groups begin with; nothing where none begins with anything."""
+    if not any(group.starts for group in groups):
+        return b""
+    writer = ByteWriter()
+    numbers: list[int] = []
+    for group in groups:
+        for start in group.starts or [()] * len(group.channels):
+            writer.varint(len(start))
+            numbers += start
+    return writer.raw(encode_taps(np.array(numbers, np.int16)[None, None])).getvalue()
+
+
+def _with_starts(groups: Sequence[Group], starts: bytes, name: str) -> tuple[Group, ...]:
+    """Give the groups with what ``encode_starts`` wrote.
+
+    Raises
+    ------
+    CorruptError
+        It is too long, or does not decode.
+    """
+    if not starts:
+        return tuple(groups)
+    reader = ByteReader(starts, f"{name}: starts")
+    sizes = [
+        [reader.varint("number of coefficients", _MAX_START) for _ in group.channels]
+        for group in groups
+    ]
+    n_numbers = sum(map(sum, sizes))
+    if n_numbers > _MAX_STARTS:
+        raise reader.corrupt("starts", f"{n_numbers} coefficients, expected {_MAX_STARTS} at most")
+    coded = bytes(reader.take(reader.remaining, "coefficients"))
+    numbers = iter(decode_taps(coded, (1, 1, n_numbers))[0, 0].tolist())
+    return tuple(
+        replace(group, starts=tuple(tuple(islice(numbers, size)) for size in own))
+        for group, own in zip(groups, sizes, strict=True)
+    )
+
+
 def plan_of(
     header: Header, name: str, find_model: Callable[[str], KernelBank] = models.find
 ) -> ChunkPlan:
@@ -129,7 +177,7 @@ def plan_of(
     structure = structure_in(header, parameters, name)
     if structure is not None:
         header = base_header(header, structure)
-    groups = _groups_of(header, parameters, name)
+    groups = _with_starts(_groups_of(header, parameters, name), parameters.starts, name)
     layers = []
     sources = _kernel_sources(header, parameters, name)
     for san, source in zip(parameters.layers, sources, strict=True):

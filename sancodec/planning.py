@@ -10,9 +10,10 @@ from sancodec.errors import ConfigError
 from sancodec.layer_choice import LayerChoice
 from sancodec.layer_search import LayerSearch, Trial, no_activations
 from sancodec.layers import ChunkPlan, Group, groups_of, leads_of
-from sancodec.parameters import ModelName
+from sancodec.parameters import ModelName, encode_starts
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport, say_kernels
+from sancodec.residual.wide import learn_starts
 from sancodec.runtime import SynthesisSession
 from sancodec.san.synthesis import Activations
 from sancodec.signal_types import UNKNOWN, Identity
@@ -24,6 +25,8 @@ MAX_CHUNK_SAMPLES = 1 << 21
 # Beats of an ECG are alike, and so are its parts; of other signals more has to be seen.
 _MAX_ECG_TRIAL_SAMPLES = 1 << 15
 _MAX_TRIAL_SAMPLES = 1 << 17
+_MIN_STARTED_CHUNKS = 4
+_N_START_SPANS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,12 +125,24 @@ class _Planner:
             for search in trial.layers
         )
         chunks = ChunkPlan(
-            groups=tuple(trial.group for trial in trials),
+            groups=tuple(self._started(trial) for trial in trials),
             layers=tuple(search.san for search in searches),
             level=self._config.level,
         )
         signals = _signals(self._source, self._choice.identities, trials)
         return EncodingPlan(chunks=chunks, searches=searches, signals=signals)
+
+    def _started(self, trial: Trial) -> Group:
+        """Give the group with coefficients that its chunks begin with, where these pay."""
+        n_frames, size = self._source.n_frames, self._chunk_frames
+        n_chunks = -(-n_frames // size)
+        if n_chunks < _MIN_STARTED_CHUNKS or self._config.level == "fast":
+            return trial.group
+        firsts = [(n_frames - size) * i // (_N_START_SPANS - 1) for i in range(_N_START_SPANS)]
+        spans = (leads_of(self._source.read(i, i + size), trial.group) for i in firsts)
+        started = replace(trial.group, starts=learn_starts(map(trial.span, spans)))
+        saved = trial.bits_with(()) - trial.bits_with(started.starts)
+        return started if saved * n_chunks > 8 * len(encode_starts([started])) else trial.group
 
     def _best_partition(self, group: Group) -> list[Trial]:
         """Give the group as it is, or without those kinds of signal that pay better alone."""

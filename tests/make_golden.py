@@ -138,6 +138,12 @@ def lagged() -> bytes:
     )
 
 
+def started() -> bytes:
+    """Chunks that begin with coefficients of the record, at the default level."""
+    record = replace(_simulated(60.0, 2), name="started")
+    return sancodec.encode(record, config=CodecConfig(kernels="fit", chunk_seconds=8))
+
+
 def _twitches(n_samples: int, width: float, seed: int) -> NDArray[np.float64]:
     """Short pulses of one shape at random places."""
     generator = np.random.default_rng(seed)
@@ -257,6 +263,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "fast": fast,
     "fitted": fitted,
     "lagged": lagged,
+    "started": started,
     "model": model,
     "layers": layers,
     "plain": plain,

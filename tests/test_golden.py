@@ -79,6 +79,9 @@ def test_golden_files_hold_what_they_stand_for() -> None:
         reader = ByteReader(file.container.read_chunk(0), "lagged")
         reader.counted("activations", reader.remaining)
         assert reader.u8("mode") == MODE_WIDE
+    with sancodec.open(golden("started")) as file:
+        assert all(len(start) > 80 for start in file.plan.groups[0].starts)
+        assert len(file.container.chunks) == 8
     with sancodec.open(golden("plain")) as file:
         assert [file.container.read_chunk(i)[0] for i in range(3)] == [MODE_PREDICTIVE] * 3
         assert [entry.n_frames for entry in file.container.chunks] == [750, 750, 1]

@@ -123,8 +123,8 @@ def test_the_second_layout_is_left_to_records_that_need_it() -> None:
 
 
 def test_another_layout_is_left_to_a_newer_version() -> None:
-    with pytest.raises(UnsupportedError, match=r"x\.san: .* layout 4 .* newer"):
-        decode_parameters(b"\x00\x04" + bytes(9), 4, "x.san")
+    with pytest.raises(UnsupportedError, match=r"x\.san: .* layout 5 .* newer"):
+        decode_parameters(b"\x00\x05" + bytes(9), 4, "x.san")
 
 
 @pytest.mark.parametrize("members", [None, (0, 1)])

@@ -19,6 +19,8 @@ from sancodec.residual.template import Beats, TemplateState, new_template_state
 
 PAD = 64
 """Zeros on either side of a series, so that look-back and look-ahead need no bounds."""
+START_UNIT = 128
+"""Coefficients that a record's chunks begin with are whole numbers of 1 / START_UNIT."""
 MANY_LEADS = 3
 """From this number of leads coded before on, fewer samples of each source are regressors."""
 MAX_LEADS_BEFORE = 12
@@ -37,7 +39,7 @@ class WideContext(NamedTuple):
     ``taps`` has the lead's own differences last and, of leads with beats, what is expected at
     ``expected``; all series are first differences in ADC units, sample t at t + PAD. ``near``,
     ``around`` and ``loud`` are (n_samples,) float64 magnitudes; ``expected`` and ``loud`` fill
-    up as beats are learned.
+    up as beats are learned. ``start`` are the coefficients to begin with, or none.
     """
 
     taps: Taps
@@ -48,6 +50,7 @@ class WideContext(NamedTuple):
     loud: NDArray[np.float64]
     beats: Beats
     template: TemplateState
+    start: NDArray[np.float64]
 
 
 def differences(signal: NDArray[np.int64], scale: float) -> NDArray[np.float64]:
@@ -58,21 +61,27 @@ def differences(signal: NDArray[np.int64], scale: float) -> NDArray[np.float64]:
 
 
 class Contexts:
-    """The contexts of the leads of one chunk, in the order of coding."""
+    """The contexts of the leads of one chunk, in the order of coding.
 
-    def __init__(
+    ``starts`` are, of each lead or of none, coefficients to begin with in 1 / START_UNIT; a lead
+    that has another number of regressors in this chunk begins without.
+    """
+
+    def __init__(  # noqa: PLR0917
         self,
         n_samples: int,
         fs: float,
         san: NDArray[np.int32],
         beats: Sequence[Beats],
         n_kernels: int,
+        starts: Sequence[Sequence[int]] = (),
     ) -> None:
         self._n_samples = n_samples
         self._fs = fs
         self._san = san
         self._beats = beats
         self._n_kernels = n_kernels
+        self._starts = starts
         self._differences: list[NDArray[np.float64]] = []
         self._san_differences: list[NDArray[np.float64]] = []
         self._magnitudes: list[NDArray[np.float64]] = []
@@ -105,7 +114,13 @@ class Contexts:
             loud=np.zeros(self._n_samples),
             beats=self._beats[lead],
             template=new_template_state(max(self._n_kernels, 1), self._fs),
+            start=self._start(lead, sum(back + ahead + 1 for _, back, ahead in sources) - 1),
         )
+
+    def _start(self, lead: int, n_regressors: int) -> NDArray[np.float64]:
+        if not self._starts or len(self._starts[lead]) != n_regressors:
+            return np.zeros(0)
+        return np.array(self._starts[lead], np.float64) / START_UNIT
 
     def add(self, context: WideContext, magnitude: NDArray[np.float64]) -> None:
         """Note that a lead is known, and by how much its samples were missed."""

@@ -154,7 +154,7 @@ def new_experts(context: WideContext, n_samples: int) -> Experts:
         step=np.array([step for _, step in _CHAIN]),
     )
     return Experts(
-        wide=new_predictor(context.taps),
+        wide=new_predictor(context.taps, context.start),
         memories=_new_memories(context.taps),
         chain=chain,
         predictions=np.zeros(N_EXPERTS),

@@ -235,12 +235,13 @@ def _new_coder(words: NDArray[np.uint32], n_decisions: int) -> DecisionCoder:
     )
 
 
-def encode_mixing(
+def encode_mixing(  # noqa: PLR0917
     samples: NDArray[np.int32],
     fs: float,
     san: NDArray[np.int32],
     beats: Sequence[Beats],
     n_kernels: int,
+    starts: Sequence[Sequence[int]] = (),
 ) -> bytes:
     """Code the leads of one chunk so that ``decode_mixing`` gives them back exactly.
 
@@ -256,11 +257,13 @@ def encode_mixing(
         The activations behind ``san``; a lead with none goes without the SAN regressors.
     n_kernels : int
         Number of classes that ``beats.kernel`` may name.
+    starts : sequence of n_leads sequences of int, optional
+        Coefficients to begin with, in 1 / START_UNIT.
     """
     n_leads, n_samples = samples.shape
     stretch = min(_STRETCH, n_samples)
     coder = _new_coder(np.zeros(0, np.uint32), MAX_DECISIONS * stretch)
-    leads = _MixedLeads(Contexts(n_samples, fs, san, beats, n_kernels), fs)
+    leads = _MixedLeads(Contexts(n_samples, fs, san, beats, n_kernels, starts), fs)
     decisions: list[NDArray[np.uint32]] = []
     for lead in range(n_leads):
         decisions += leads.mix(lead, samples[lead].astype(np.int64), coder, False)
@@ -274,6 +277,7 @@ def decode_mixing(  # noqa: PLR0917
     san: NDArray[np.int32],
     beats: Sequence[Beats],
     n_kernels: int,
+    starts: Sequence[Sequence[int]] = (),
 ) -> NDArray[np.int32]:
     """Give back the (n_leads, n_samples) int32 samples of ``encode_mixing``.
 
@@ -287,7 +291,7 @@ def decode_mixing(  # noqa: PLR0917
     coder = _new_coder(np.frombuffer(payload, "<u4").astype(np.uint32), 0)
     if not open_words(coder.words, coder.cursor):
         raise CorruptError("residual: the first state is out of range")
-    leads = _MixedLeads(Contexts(n_samples, fs, san, beats, n_kernels), fs)
+    leads = _MixedLeads(Contexts(n_samples, fs, san, beats, n_kernels, starts), fs)
     decoded = np.zeros((san.shape[0], n_samples), np.int32)
     for lead in range(san.shape[0]):
         samples = np.zeros(n_samples, np.int64)

@@ -10,7 +10,7 @@ repeats is binary64 with + - * / in the order written here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,8 +54,11 @@ from sancodec.residual.widepredictor import (
     learn_sample,
     new_predictor,
     scale_decay,
+    start_of,
     take_difference,
 )
+
+Span = tuple[NDArray[np.int32], float, NDArray[np.int32], Sequence[Beats], int]
 
 
 class WideLead(NamedTuple):
@@ -169,6 +172,8 @@ class _Leads:
 
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts
+        self.predictors: list[WidePredictor] = []
+        """Of each lead, what it was left with."""
 
     def code(
         self, lead: int, samples: NDArray[np.int64], n_symbols: int, coder: Coder, decoding: bool
@@ -180,32 +185,63 @@ class _Leads:
             context=context,
             left=np.zeros(samples.size),
             magnitude=np.zeros(samples.size),
-            predictor=new_predictor(context.taps),
+            predictor=new_predictor(context.taps, context.start),
             loudness=new_scale_state(BLOCK, (*PRIOR_WEIGHTS, 0.0, 0.0)),
             scale_weights=np.zeros(BLOCK),
         )
         n_symbols = _code_lead(decoding, state, n_symbols, coder)
         self._contexts.add(context, state.magnitude)
+        self.predictors.append(state.predictor)
         return n_symbols
 
 
-def wide_bits(
+def wide_bits(  # noqa: PLR0917
     samples: NDArray[np.int32],
     fs: float,
     san: NDArray[np.int32],
     beats: Sequence[Beats],
     n_kernels: int,
+    starts: Sequence[Sequence[int]] = (),
 ) -> NDArray[np.float64]:
     """Give the (n_leads,) bits that ``encode_wide`` would spend, to choose by."""
-    return bits_of_leads(_Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels)), samples)
+    return bits_of_leads(
+        _Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels, starts)), samples
+    )
 
 
-def encode_wide(
+def learn_starts(spans: Iterable[Span]) -> tuple[tuple[int, ...], ...]:
+    """Give, of each lead, the coefficients for chunks to begin with, learned from spans.
+
+    Parameters
+    ----------
+    spans : iterable of tuple
+        The first five arguments of ``encode_wide`` for each, of the same leads.
+    """
+    learned: list[WidePredictor] = []
+    for samples, fs, san, beats, n_kernels in spans:
+        leads = _Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels))
+        bits_of_leads(leads, samples)
+        learned = list(map(_together, learned or leads.predictors, leads.predictors))
+    return tuple(start_of(predictor) for predictor in learned)
+
+
+def _together(learned: WidePredictor, other: WidePredictor) -> WidePredictor:
+    """Add what another span taught; where one has no beats, the one with beats counts alone."""
+    if learned is other or learned.coefficients.size > other.coefficients.size:
+        return learned
+    if learned.coefficients.size < other.coefficients.size:
+        return other
+    learned.products.total[:] += other.products.total
+    return learned
+
+
+def encode_wide(  # noqa: PLR0917
     samples: NDArray[np.int32],
     fs: float,
     san: NDArray[np.int32],
     beats: Sequence[Beats],
     n_kernels: int,
+    starts: Sequence[Sequence[int]] = (),
 ) -> bytes:
     """Code the leads of one chunk so that ``decode_wide`` gives them back exactly.
 
@@ -221,8 +257,12 @@ def encode_wide(
         The activations behind ``san``; a lead with none goes without the SAN regressors.
     n_kernels : int
         Number of classes that ``beats.kernel`` may name.
+    starts : sequence of n_leads sequences of int, optional
+        Coefficients to begin with, in 1 / START_UNIT.
     """
-    return encode_leads(_Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels)), samples)
+    return encode_leads(
+        _Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels, starts)), samples
+    )
 
 
 def decode_wide(  # noqa: PLR0917
@@ -232,6 +272,7 @@ def decode_wide(  # noqa: PLR0917
     san: NDArray[np.int32],
     beats: Sequence[Beats],
     n_kernels: int,
+    starts: Sequence[Sequence[int]] = (),
 ) -> NDArray[np.int32]:
     """Give back the (n_leads, n_samples) int32 samples of ``encode_wide``.
 
@@ -240,5 +281,5 @@ def decode_wide(  # noqa: PLR0917
     CorruptError
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
-    leads = _Leads(Contexts(n_samples, fs, san, beats, n_kernels))
+    leads = _Leads(Contexts(n_samples, fs, san, beats, n_kernels, starts))
     return decode_leads(leads, payload, len(san), n_samples)

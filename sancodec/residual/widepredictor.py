@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled, inlined
-from sancodec.residual.context import PAD
+from sancodec.residual.context import PAD, START_UNIT
 from sancodec.residual.regression import solve_damped
 from sancodec.residual.taps import (
     Products,
@@ -34,6 +34,8 @@ SHOCK, CALM = 0.1, 0.05
 _FORGETTING = 0.9998
 _RIDGE, _RIDGE_GROWS = 3.0, 1.5
 _STEP = 0.05
+# How much the coefficients to begin with count, and what is left of the ridge beside them.
+_START_WEIGHT, _START_RIDGE = 30.0, 0.03
 _SOLVE_FIRST, _SOLVE_SHARE, _SOLVE_EVERY = 8, 16, 384
 _LIMIT = float(1 << 34)
 _SCALE_FORGETTING = 0.98
@@ -70,8 +72,8 @@ class WidePredictor(NamedTuple):
     since: NDArray[np.int64]
 
 
-def new_predictor(taps: Taps) -> WidePredictor:
-    """Give the predictor at the start of a lead: it expects no change."""
+def new_predictor(taps: Taps, start: NDArray[np.float64]) -> WidePredictor:
+    """Give the predictor at the start of a lead: it expects no change, or begins with ``start``."""
     capacity = _SOLVE_EVERY + BLOCK
     products = new_products(taps.n_taps, capacity)
     n_own = int(taps.n_taps[-1]) - 1
@@ -79,7 +81,7 @@ def new_predictor(taps: Taps) -> WidePredictor:
     decays = np.ones(capacity + 1)
     for k in range(1, capacity + 1):
         decays[k] = decays[k - 1] * _FORGETTING
-    return WidePredictor(
+    predictor = WidePredictor(
         coefficients=np.zeros(len(products.total) - 1),
         # The last tap of the last source is the target.
         ridges=np.concatenate(ridges)[:-1],
@@ -92,6 +94,19 @@ def new_predictor(taps: Taps) -> WidePredictor:
         cascade=np.zeros(4),
         since=np.zeros(1, np.int64),
     )
+    if start.size > 0:
+        _begin_with(predictor, start)
+    return predictor
+
+
+def _begin_with(predictor: WidePredictor, start: NDArray[np.float64]) -> None:
+    total, n = predictor.products.total, start.size
+    for i in range(n):
+        total[i, i] = _START_WEIGHT * predictor.ridges[i]
+        total[i, n] = total[i, i] * start[i]
+        predictor.ridges[i] *= _START_RIDGE
+    predictor.coefficients[:] = start
+    predictor.recent[1:] = start[::-1][: predictor.recent.size - 1]
 
 
 def _ridges(first: int, n_taps: int) -> NDArray[np.float64]:
@@ -99,6 +114,14 @@ def _ridges(first: int, n_taps: int) -> NDArray[np.float64]:
     distance = np.abs(np.arange(first, first + n_taps))
     growth = 1.0 + _RIDGE_GROWS * distance
     return _RIDGE * (growth * growth)
+
+
+def start_of(predictor: WidePredictor) -> tuple[int, ...]:
+    """Give the coefficients, in 1 / START_UNIT, that the predictor would have now."""
+    _solve(predictor)
+    limit = np.iinfo(np.int16).max
+    scaled = np.clip(np.rint(predictor.coefficients * START_UNIT), -limit, limit)
+    return tuple(int(c) for c in scaled)
 
 
 @compiled
