@@ -96,8 +96,8 @@ RATIOS = (
 )
 
 
-@pytest.mark.parametrize(("degree", "n_missed"), [(CUBIC, 1), (LINEAR, 6)])
-def test_ratios_between_usual_frequencies_are_found(degree: int, n_missed: int) -> None:
+@pytest.mark.parametrize("degree", [CUBIC, LINEAR])
+def test_ratios_between_usual_frequencies_are_found(degree: int) -> None:
     """A smooth record, as a high ratio makes it, seems to come by many a lower one."""
     missed = []
     for number, (up, down, fs) in enumerate(RATIOS):
@@ -113,8 +113,7 @@ def test_ratios_between_usual_frequencies_are_found(degree: int, n_missed: int) 
             found = None if structure is None else structure.resampling
             if found is None or (found.up, found.down, found.degree) != (up, down, degree):
                 missed.append((up, down, seed))
-    # Straight lines of 4:3 and 32:25 are seen, but hardly ever solved for whole numbers.
-    assert len(missed) <= n_missed, missed
+    assert len(missed) <= 1, missed
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 63, 64, 65])

@@ -121,8 +121,8 @@ def _likely_phases(power: NDArray[np.float64]) -> list[int]:
         # So smooth that the weights tell no phase from another; least squares do.
         return list(range(up))
     elsewhere = float(np.sort(power)[_MOST * up // 5])
-    order = np.argsort(power)[:_MAX_PHASES]
-    return order[power[order] < min(_AGREES, elsewhere / _DIFFERS)].tolist()
+    limit = min(_AGREES, elsewhere / _DIFFERS)
+    return [int(at) for at in np.argsort(power)[:_MAX_PHASES] if power[at] < limit]
 
 
 def _left_by_phase(
