@@ -76,7 +76,8 @@ def test_most_chains_are_found() -> None:
             assert_exact(structure, made.samples)
             resampled = structure.resampling is not None
             n_found += structure.n_base <= made.n_base and resampled == made.resampled
-    assert n_found >= 0.85 * n
+    # Of 240 records, twenty of each chain, 233 are found.
+    assert n_found >= 0.93 * n
 
 
 RATIOS = (
