@@ -5,7 +5,7 @@ The SAN layers of a group stand before its residual, which is predicted from the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +17,9 @@ from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, r
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
 from sancodec.residual.mixing import decode_mixing, encode_mixing
-from sancodec.residual.predictive import decode_predictive, encode_predictive
+from sancodec.residual.predictive import decode_predictive
 from sancodec.residual.raw import decode_raw, encode_raw, raw_size
+from sancodec.residual.wide import decode_wide, encode_wide
 from sancodec.runtime import SynthesisSession
 from sancodec.san.coding import decode_activations, encode_activations
 from sancodec.san.synthesis import Activations
@@ -27,16 +28,25 @@ MODE_RAW = 0
 MODE_PREDICTIVE = 1
 MODE_BLOCKWISE = 2
 MODE_MIXING = 3
+MODE_WIDE = 4
 
-_ENCODERS = {
-    "fast": (MODE_BLOCKWISE, encode_blockwise),
-    "default": (MODE_PREDICTIVE, encode_predictive),
-    "max": (MODE_MIXING, encode_mixing),
+_Encoder = Callable[..., bytes]
+_ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
+    "fast": ((MODE_BLOCKWISE, encode_blockwise),),
+    "default": ((MODE_WIDE, encode_wide), (MODE_BLOCKWISE, encode_blockwise)),
+    "max": (
+        (MODE_MIXING, encode_mixing),
+        (MODE_WIDE, encode_wide),
+        (MODE_BLOCKWISE, encode_blockwise),
+    ),
 }
+"""By level: what is tried; on chunks of more than _SHORT samples a lead, only the first."""
+_SHORT = 1 << 14
 _DECODERS = {
     MODE_PREDICTIVE: decode_predictive,
     MODE_BLOCKWISE: decode_blockwise,
     MODE_MIXING: decode_mixing,
+    MODE_WIDE: decode_wide,
 }
 
 
@@ -91,11 +101,14 @@ def encode_chunk(
 def _encode_residual(
     samples: NDArray[np.int32], group: Group, level: str, layers: Sequence[SanLayer]
 ) -> tuple[int, bytes]:
-    mode, encode = _ENCODERS[level]
-    residual = encode(samples, *regressors(samples.shape, group, layers))
-    if raw_size(samples) <= len(residual):
-        return MODE_RAW, encode_raw(samples)
-    return mode, residual
+    tried, known = _ENCODERS[level], regressors(samples.shape, group, layers)
+    best, smallest, residual = MODE_RAW, raw_size(samples), b""
+    # What adapts has to learn first: on a short chunk, what is sent may be worth its bits.
+    for mode, encode in tried if samples.shape[1] <= _SHORT else tried[:1]:
+        coded = encode(samples, *known)
+        if len(coded) < smallest:
+            best, smallest, residual = mode, len(coded), coded
+    return best, residual if best != MODE_RAW else encode_raw(samples)
 
 
 def decode_chunk(
@@ -182,5 +195,5 @@ def _take_residual(
         return decode_raw(residual, *shape)
     decode = _DECODERS.get(mode)
     if decode is None:
-        raise CorruptError(f"residual mode {mode}, expected 0 to 3")
+        raise CorruptError(f"residual mode {mode}, expected 0 to 4")
     return decode(residual, shape[1], *regressors(shape, group, layers))

@@ -32,7 +32,7 @@ from sancodec.parameters import header_kernels, parameters_of, plan_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
-from sancodec.residual.predictive import FRACTION_BITS
+from sancodec.residual.coder import FRACTION_BITS
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.san.kernels import KernelBank
 from sancodec.structure.record import with_derived

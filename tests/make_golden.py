@@ -121,6 +121,23 @@ def maximal() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", level="max"))
 
 
+def lagged() -> bytes:
+    """The default level since its predictor is wide: few and many leads before, two chunks."""
+    record = replace(_simulated(40.0, 3), name="lagged")
+    first, second, third = (signal.astype(np.int64) for signal in record.signals)
+    noise = np.random.default_rng(41).integers(-2, 3, (3, first.size))
+    # Like leads that follow from others, but for some noise: the predictor has to find it.
+    more = np.stack([first - second, (second + third) // 2, third * 2]) + noise
+    return sancodec.encode(
+        replace(
+            record,
+            channels=record.channels + record.channels,
+            signals=record.signals + tuple(signal.astype(np.int32) for signal in more),
+        ),
+        config=CodecConfig(kernels="fit", chunk_seconds=24),
+    )
+
+
 def _twitches(n_samples: int, width: float, seed: int) -> NDArray[np.float64]:
     """Short pulses of one shape at random places."""
     generator = np.random.default_rng(seed)
@@ -239,6 +256,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
     "fitted": fitted,
+    "lagged": lagged,
     "model": model,
     "layers": layers,
     "plain": plain,

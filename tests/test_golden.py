@@ -14,11 +14,12 @@ from make_golden import FOLDER, GOLDEN, sample_hash, write_files, write_short
 
 import sancodec
 from sancodec.base import FORM_BASE
-from sancodec.chunk import MODE_PREDICTIVE, MODE_RAW
+from sancodec.chunk import MODE_PREDICTIVE, MODE_RAW, MODE_WIDE
 from sancodec.errors import CorruptError, TruncatedError
 from sancodec.files import decode_file
 from sancodec.formats.container import ContainerReader
 from sancodec.formats.restoration import RecordShape, describe
+from sancodec.formats.wire import ByteReader
 from sancodec.inspection import inspect_file
 
 HASHES = json.loads((FOLDER / "samples.json").read_text())
@@ -97,6 +98,12 @@ def test_golden_files_hold_what_they_stand_for() -> None:
         assert report.n_activations == 0 or name == "wide"
     with sancodec.open(golden("noise")) as file:
         assert file.container.read_chunk(0)[0] == MODE_RAW
+    with sancodec.open(golden("lagged")) as file:
+        assert file.layers(0)[0].activations.n_activations > 20
+        assert len(file.header.channels) == 6
+        reader = ByteReader(file.container.read_chunk(0), "lagged")
+        reader.counted("activations", reader.remaining)
+        assert reader.u8("mode") == MODE_WIDE
     with sancodec.open(golden("plain")) as file:
         assert [file.container.read_chunk(i)[0] for i in range(3)] == [MODE_PREDICTIVE] * 3
         assert [entry.n_frames for entry in file.container.chunks] == [750, 750, 1]
@@ -128,4 +135,4 @@ def test_what_is_encoded_today_decodes_to_what_is_given(name: str) -> None:
     encoded = GOLDEN[name]()
     assert encoded == GOLDEN[name]()
     # A file of today may be smaller than the golden one; it is not much larger.
-    assert len(encoded) < 1.05 * golden(name).stat().st_size + 50
+    assert len(encoded) < 1.1 * golden(name).stat().st_size + 50
