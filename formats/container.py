@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 
 from sancodec.errors import (
@@ -22,53 +22,28 @@ from sancodec.formats.header import (
     encode_summary,
 )
 from sancodec.formats.header1 import decode_header_1
+from sancodec.formats.sections import (
+    CRC_BYTES,
+    END_MAGIC,
+    MAGIC,
+    OLD_VERSION,
+    SECTION_CHUNK,
+    SECTION_HEADER,
+    SECTION_INDEX,
+    SECTION_RESTORATION,
+    VERSION,
+    ChunkEntry,
+    Span,
+    encode_section,
+)
 from sancodec.formats.wire import ByteReader, ByteWriter
 
 __all__ = ["ChunkEntry", "ContainerReader", "ContainerWriter", "Header", "Span", "Summary"]
 
-# A byte above 127, a CR LF and a lone LF: a transfer in text mode changes at least one of them.
-MAGIC = b"\x89SAN\r\n\x1a\n"
-VERSION = 2
-OLD_VERSION = 1
-END_MAGIC = b"SAN\x1a"
-
-SECTION_HEADER = 1
-SECTION_CHUNK = 2
-SECTION_RESTORATION = 3
-SECTION_INDEX = 4
-
 _N_START = len(MAGIC) + 1
 _N_OLD_FOOTER = 8 + len(END_MAGIC)
 _N_OLD_HASH = 32
-_N_CRC = 4
 _MAX_HEAD = 11
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChunkEntry:
-    """Where a chunk is: frames ``start`` to ``start + n_frames``, its whole section in the file.
-
-    ``n_bytes`` counts the section with its head and checksum; ``offset`` is that of its head.
-    """
-
-    start: int
-    n_frames: int
-    offset: int
-    n_bytes: int
-
-
-@dataclass(frozen=True)
-class Span:
-    """A run of bytes of a file, and what it is."""
-
-    offset: int
-    n_bytes: int
-    what: str
-
-    @property
-    def stop(self) -> int:
-        """Offset behind the last byte."""
-        return self.offset + self.n_bytes
 
 
 class ContainerWriter:
@@ -87,7 +62,7 @@ class ContainerWriter:
         self._chunk_sizes: list[int] = []
         head = encode_header(header)
         self._write(MAGIC + bytes([VERSION]))
-        self._write(_encode_section(SECTION_HEADER, head))
+        self._write(encode_section(SECTION_HEADER, head))
 
     @property
     def n_bytes(self) -> int:
@@ -98,7 +73,7 @@ class ContainerWriter:
         """Write the next chunk; ConfigError when the header has no room for another one."""
         if len(self._chunk_sizes) == self._header.n_chunks:
             raise ConfigError(f"{self._header.name}: more than {self._header.n_chunks} chunks")
-        section = _encode_section(SECTION_CHUNK, payload)
+        section = encode_section(SECTION_CHUNK, payload)
         self._chunk_sizes.append(len(section))
         self._write(section)
 
@@ -113,7 +88,7 @@ class ContainerWriter:
         # The last chunk ends where the index begins.
         for size in self._chunk_sizes[:-1]:
             index.varint(size)
-        section = _encode_section(SECTION_INDEX, index.raw(summary.restoration).getvalue())
+        section = encode_section(SECTION_INDEX, index.raw(summary.restoration).getvalue())
         self._write(section)
         # Read from the end, so its first byte stands last.
         self._write(ByteWriter().varint(len(section)).getvalue()[::-1] + END_MAGIC)
@@ -290,14 +265,14 @@ class ContainerReader:
         reader = ByteReader(head, f"{self._name}: {what}", offset)
         found = reader.u8("section type")
         n_payload = reader.varint("section length")
-        n_bytes = reader.offset + n_payload + _N_CRC
+        n_bytes = reader.offset + n_payload + CRC_BYTES
         if n_bytes > stop - offset:
             raise CorruptError(
                 f"{self._name}: {what}: section of {n_bytes} bytes at offset {offset}, "
                 f"{stop - offset} left for it; the file is damaged, copy it again from its origin"
             )
         section = self._read(offset, n_bytes)
-        if zlib.crc32(section[:-_N_CRC]) != int.from_bytes(section[-_N_CRC:], "little"):
+        if zlib.crc32(section[:-CRC_BYTES]) != int.from_bytes(section[-CRC_BYTES:], "little"):
             raise ChecksumError(
                 f"{self._name}: {what}: CRC-32 of the {n_bytes} bytes at offset {offset} differs; "
                 "the file is damaged, copy it again from its origin"
@@ -306,7 +281,7 @@ class ContainerReader:
             raise CorruptError(
                 f"{self._name}: {what}: section type {found} at offset {offset}, expected {kind}"
             )
-        return section[reader.offset : -_N_CRC], n_bytes
+        return section[reader.offset : -CRC_BYTES], n_bytes
 
     def _read(self, offset: int, n_bytes: int) -> bytes:
         self._source.seek(offset)
@@ -317,8 +292,3 @@ class ContainerReader:
                 "the file changed while it was read"
             )
         return taken
-
-
-def _encode_section(kind: int, payload: bytes) -> bytes:
-    section = ByteWriter().u8(kind).counted(payload).getvalue()
-    return section + zlib.crc32(section).to_bytes(_N_CRC, "little")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -14,7 +15,10 @@ from make_golden import FOLDER, GOLDEN, sample_hash, write_files, write_short
 import sancodec
 from sancodec.base import FORM_BASE
 from sancodec.chunk import MODE_PREDICTIVE, MODE_RAW, MODE_WIDE
+from sancodec.errors import CorruptError, TruncatedError
 from sancodec.files import decode_file
+from sancodec.formats.container import ContainerReader
+from sancodec.formats.restoration import RecordShape, describe
 from sancodec.formats.wire import ByteReader
 from sancodec.inspection import inspect_file
 
@@ -54,6 +58,27 @@ def test_both_versions_of_the_container_are_among_the_golden_files() -> None:
     assert versions["named"] == versions["short"] == 2
     named, _ = inspect_file(golden("named"))
     assert "model ecg" in named.model
+
+
+@pytest.mark.parametrize("name", ["restored", "short"])
+def test_damage_is_noticed_in_files_of_either_version(name: str) -> None:
+    whole = golden(name).read_bytes()
+
+    def read(encoded: bytes) -> None:
+        reader = ContainerReader(io.BytesIO(encoded))
+        reader.read_chunk(0)
+        describe(reader.summary.restoration, RecordShape.of(reader.header))
+
+    read(whole)
+    for offset in range(len(whole)):
+        with pytest.raises(TruncatedError):
+            read(whole[:offset])
+        # 3 turns either version into the other one.
+        for mask in (0x55, 3):
+            damaged = bytearray(whole)
+            damaged[offset] ^= mask
+            with pytest.raises(CorruptError):
+                read(bytes(damaged))
 
 
 def test_no_hash_is_without_its_file() -> None:

@@ -22,7 +22,9 @@ _PART = 4096
 _MIN_SAMPLES = 64
 _MAX_ROUNDS = 2
 _LEAD_BITS = 0.1
-_MAX_SHARE_OFF = 0.005
+_MAX_SHARE_OFF, _MOST_OFF = 0.005, 0.015
+_PER_MISFIT = 12.0
+"""Samples that need not be coded at all make up for one that is told apart."""
 
 
 def find(samples: NDArray[np.int32], fs: float, *, resampling: bool = True) -> Structure | None:
@@ -49,7 +51,12 @@ def find(samples: NDArray[np.int32], fs: float, *, resampling: bool = True) -> S
 def holds(structure: Structure, samples: NDArray[np.int32]) -> bool:
     """Tell whether (n_leads, n_samples) samples follow from a structure, but for a few."""
     apart = structure.forward(samples)
-    return apart is not None and len(apart[1]) <= _MAX_SHARE_OFF * samples.size
+    if apart is None:
+        return False
+    n_saved = samples.size - apart[0].size
+    return len(apart[1]) <= max(
+        _MAX_SHARE_OFF * samples.size, min(n_saved / _PER_MISFIT, _MOST_OFF * samples.size)
+    )
 
 
 def _candidates(leads: NDArray[np.int64], fs: float | None) -> Iterator[Structure]:

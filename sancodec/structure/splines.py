@@ -1,5 +1,8 @@
 """Finding out that a signal was resampled by a spline, and what it was before.
 
+Only from a lower frequency to a higher one: there samples are bound by fewer unknowns. Of a
+frequency that was lowered nothing can be undone, as any samples come from some at a higher one.
+
 Only an encoder does this, in floating point; what it finds is checked in integers.
 """
 
@@ -29,7 +32,8 @@ and how many fifths of the phases may leave less than that."""
 _FITS = 1.6
 """Power that least squares may leave, in parts of what rounding leaves to them."""
 _PART, _EDGE = 600, 8
-_MAX_TRIALS, _MAX_CANDIDATES = 10, 4
+# Phases of one ratio, and in all, whose splines are tried; and those that are given.
+_MAX_PHASES, _MAX_TRIALS, _MAX_CANDIDATES = 5, 64, 4
 _MARGIN, _CORE = 16, 24
 """Samples inside of a part that is solved at once: those on either side that are not kept."""
 _MIN_WINDOWS, _MAX_WINDOWS = 12, 96
@@ -88,26 +92,37 @@ def detect(signal: NDArray[np.int64], fs: float, start: int) -> list[Resampling]
     held = _held(signal, start)
     if held is not None:
         return [held]
-    found: list[tuple[int, float, Resampling]] = []
+    found: list[tuple[float, float, Resampling]] = []
     centred = (signal - signal[:1]).astype(np.float64)
     signs = np.where(signal < 0, -1, 1)
     for degree in (CUBIC, LINEAR):
         for up, down in candidates(fs):
             weights = annihilator(up, down, degree)
             power = _left_by_phase(centred, signs, weights, up)
-            elsewhere = float(np.sort(power)[_MOST * up // 5])
-            for at in np.nonzero(power < min(_AGREES, elsewhere / _DIFFERS))[0].tolist():
+            for at in _likely_phases(power):
                 # Samples t with (first + t down) a multiple of up meet those inside.
                 first = -(start + at) * down % up
                 stage = Resampling(n_leads=1, up=up, down=down, first=first, degree=degree)
-                found.append((up, float(power[at]), stage))
-    # What comes by a simple ratio may also seem to come by a multiple of it.
+                found.append((down / up, float(power[at]), stage))
+    # What comes by a high ratio is smooth, and seems to come by many lower ones.
     found.sort(key=lambda candidate: candidate[:2])
     fit = [
-        (up, _left_by_spline(stage, signal, start), stage) for up, _, stage in found[:_MAX_TRIALS]
+        (part, _left_by_spline(stage, signal, start), stage)
+        for part, _, stage in found[:_MAX_TRIALS]
     ]
     fit.sort(key=lambda candidate: candidate[:2])
     return [stage for _, left, stage in fit if left < _FITS][:_MAX_CANDIDATES]
+
+
+def _likely_phases(power: NDArray[np.float64]) -> list[int]:
+    """Give the phases at which a resampling may meet its samples, from what weights leave there."""
+    up = power.size
+    if up <= _SMALL and 0.0 < power.max() < _AGREES:
+        # So smooth that the weights tell no phase from another; least squares do.
+        return list(range(up))
+    elsewhere = float(np.sort(power)[_MOST * up // 5])
+    limit = min(_AGREES, elsewhere / _DIFFERS)
+    return [int(at) for at in np.argsort(power)[:_MAX_PHASES] if power[at] < limit]
 
 
 def _left_by_phase(

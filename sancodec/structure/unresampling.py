@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from sancodec.errors import CorruptError
 from sancodec.structure.grids import Grid, Grids
-from sancodec.structure.resampling import MAX_GRID, REPEATED, Resampling, largest_number
+from sancodec.structure.resampling import (
+    LINEAR,
+    MAX_GRID,
+    REPEATED,
+    Resampling,
+    largest_number,
+)
 from sancodec.structure.rounding import FLOOR, HALF_AWAY, HALF_EVEN, TRUNC
 from sancodec.structure.rules import Derivation
 from sancodec.structure.splines import (
@@ -23,6 +29,7 @@ from sancodec.structure.splines import (
     unit_of,
 )
 from sancodec.structure.stages import Stage, outwards
+from sancodec.structure.straight import solve_lines
 
 _PART, _SHORT = 1500, 600
 _MAX_SHARE_OFF = 0.03
@@ -121,6 +128,8 @@ def undo_resampling(stages: Sequence[Stage], leads: NDArray[np.int64]) -> NDArra
     for i, chain in enumerate(chains):
         inside[i] = _nearest(chain, real[i])
         inside[i, (stage.first + meets * stage.down) // stage.up] = _index_of(chain, exact[i])
+        if stage.degree == LINEAR and not chain:
+            solve_lines(stage, wanted[i], inside[i])
         if not chain and stage.down > 1:
             _repair(stage, wanted[i], inside[i])
     return inside
