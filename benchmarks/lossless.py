@@ -66,12 +66,25 @@ class Result:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="RECORD|FOLDER...")
 @click.option("--seconds", type=float, help="Take only the first part of each record, in seconds.")
+@click.option("--only", multiple=True, metavar="CODEC", help="Compare these alone, by their names.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print every result as a line of JSON.")
-def main(paths: tuple[str, ...], seconds: float | None, markdown: bool, as_json: bool) -> None:
+def main(
+    paths: tuple[str, ...],
+    seconds: float | None,
+    only: tuple[str, ...],
+    markdown: bool,
+    as_json: bool,
+) -> None:
     """Compare sancodec with other lossless codecs on WFDB records."""
-    peers = [peer for peer in all_peers() if not peer.needs]
-    for peer in all_peers():
+    wanted = [peer for peer in all_peers() if not only or peer.name in only]
+    ours = [name for name in OURS if not only or name in only]
+    unknown = set(only) - {peer.name for peer in wanted} - set(ours)
+    if unknown:
+        known = [*OURS, *(peer.name for peer in all_peers())]
+        raise click.BadParameter(f"{', '.join(unknown)}: not among {', '.join(known)}")
+    peers = [peer for peer in wanted if not peer.needs]
+    for peer in wanted:
         if peer.needs:
             click.echo(f"missing, not compared: {peer.name} (needs {peer.needs})", err=True)
     results: list[Result] = []
@@ -84,7 +97,7 @@ def main(paths: tuple[str, ...], seconds: float | None, markdown: bool, as_json:
                     # Compilation happens once for a machine; it is no part of the speed.
                     _measure_ours("sancodec", path)
                     warm = True
-                results += _measure_all(path, peers)
+                results += _measure_all(path, ours, peers)
             except SancodecError as error:
                 click.echo(f"left out: {error}", err=True)
                 continue
@@ -126,9 +139,9 @@ def excerpt(record: Path, seconds: float, folder: Path) -> Path:
     return folder / source.name
 
 
-def _measure_all(path: Path, peers: list[Peer]) -> list[Result]:
+def _measure_all(path: Path, names: list[str], peers: list[Peer]) -> list[Result]:
     groups = _workloads(path)
-    ours = [_measure_ours(name, path) for name in OURS]
+    ours = [_measure_ours(name, path) for name in names]
     theirs = []
     for peer in peers:
         try:

@@ -19,6 +19,7 @@ from sancodec.structure.structure import Structure
 from sancodec.structure.unresampling import with_rounding
 
 _PART = 4096
+_N_PARTS = 6
 _MIN_SAMPLES = 64
 _MAX_ROUNDS = 2
 _LEAD_BITS = 0.1
@@ -94,7 +95,10 @@ def _grid_of(lead: NDArray[np.int64], known: list[Grid]) -> Grid | None:
     if grid is not None and part.size < lead.size:
         off = np.count_nonzero(grid.values(grid.index_of(lead)) != lead)
         if off:
-            grid = find_grid(lead, known)
+            # A few values that are on no grid may hide it from all of the lead, not from each part.
+            parts = np.array_split(lead, _N_PARTS)
+            others = (find_grid(part[:_PART]) for part in parts)
+            grid = find_grid(lead, [grid, *filter(None, others), *known])
     if grid is not None and grid not in known:
         known.append(grid)
         known.sort(key=lambda other: -other.step)
