@@ -16,6 +16,7 @@ from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, regressors
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
+from sancodec.residual.discrete import decode_discrete, difference_bits, encode_discrete
 from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import decode_predictive
 from sancodec.residual.raw import decode_raw, encode_raw, raw_size
@@ -29,6 +30,7 @@ MODE_PREDICTIVE = 1
 MODE_BLOCKWISE = 2
 MODE_MIXING = 3
 MODE_WIDE = 4
+MODE_DISCRETE = 8
 
 _Encoder = Callable[..., bytes]
 _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
@@ -42,6 +44,8 @@ _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
 }
 """By level: what is tried; on chunks of more than _SHORT samples a lead, only the first."""
 _SHORT = 1 << 14
+_WORTH_A_TRIAL = 1.15
+"""Where differences alone tell nearly as much as all prediction does, each may be told apart."""
 _STARTED = {MODE_MIXING, MODE_WIDE}
 """Modes that may begin with coefficients of the record."""
 _DECODERS = {
@@ -110,6 +114,10 @@ def _encode_residual(
         coded = encode(samples, *known, *_starts(mode, group))
         if len(coded) < smallest:
             best, smallest, residual = mode, len(coded), coded
+    if level != "fast" and difference_bits(samples) < _WORTH_A_TRIAL * 8 * smallest:
+        coded = encode_discrete(samples)
+        if len(coded) < smallest:
+            best, smallest, residual = MODE_DISCRETE, len(coded), coded
     return best, residual if best != MODE_RAW else encode_raw(samples)
 
 
@@ -199,8 +207,10 @@ def _take_residual(
     residual = reader.counted("residual", reader.remaining)
     if mode == MODE_RAW:
         return decode_raw(residual, *shape)
+    if mode == MODE_DISCRETE:
+        return decode_discrete(residual, *shape)
     decode = _DECODERS.get(mode)
     if decode is None:
-        raise CorruptError(f"residual mode {mode}, expected 0 to 4")
+        raise CorruptError(f"residual mode {mode}, expected 0 to 4 or {MODE_DISCRETE}")
     known = regressors(shape, group, layers)
     return decode(residual, shape[1], *known, *_starts(mode, group))

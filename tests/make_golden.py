@@ -144,6 +144,14 @@ def started() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", chunk_seconds=8))
 
 
+def dwelling() -> bytes:
+    """Leads that hold their values and then jump, told change by change."""
+    generator = np.random.default_rng(51)
+    jumps = np.where(generator.random((2, 4000)) < 0.1, generator.integers(-3, 4, (2, 4000)), 0)
+    record = _recording("dwelling", list(np.cumsum(jumps, axis=1)), 4000)
+    return sancodec.encode(record, config=CodecConfig(model="none", chunk_seconds=8))
+
+
 def _twitches(n_samples: int, width: float, seed: int) -> NDArray[np.float64]:
     """Short pulses of one shape at random places."""
     generator = np.random.default_rng(seed)
@@ -264,6 +272,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "fitted": fitted,
     "lagged": lagged,
     "started": started,
+    "dwelling": dwelling,
     "model": model,
     "layers": layers,
     "plain": plain,

@@ -9,6 +9,7 @@ import pytest
 
 from sancodec.chunk import (
     MODE_BLOCKWISE,
+    MODE_DISCRETE,
     MODE_MIXING,
     MODE_PREDICTIVE,
     MODE_RAW,
@@ -183,6 +184,9 @@ def test_no_chunk_is_larger_than_its_samples(bits: int) -> None:
 def test_what_can_be_predicted_is_not_stored_raw() -> None:
     record = recording(step=1)
     plan = ChunkPlan(groups=groups_of(record.channels, record.fs))
+    assert modes(encode_chunk(record, plan, (), None).payload, 1) == [MODE_DISCRETE]
+    smooth = np.rint(900 * np.sin(np.arange(N_FRAMES) ** 1.1 / 9)).astype(np.int32)
+    record = replace(record, signals=(smooth,) * len(record.signals))
     assert modes(encode_chunk(record, plan, (), None).payload, 1) == [MODE_WIDE]
 
 
@@ -236,7 +240,7 @@ def test_garbage_payloads_end_in_a_corrupt_error(session: SynthesisSession) -> N
         garbage = generator.integers(0, 256, n_bytes, dtype=np.uint8).tobytes()
         wrapped = [
             ByteWriter().counted(garbage).u8(mode).counted(garbage).getvalue()
-            for mode in (MODE_PREDICTIVE, MODE_BLOCKWISE, MODE_MIXING, MODE_WIDE)
+            for mode in (MODE_PREDICTIVE, MODE_BLOCKWISE, MODE_MIXING, MODE_WIDE, MODE_DISCRETE)
         ]
         for payload in (garbage, *wrapped):
             with pytest.raises(CorruptError):

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sancodec.residual import blockwalk, mixing, predictive, wide
+from sancodec.residual import blockwalk, discrete, mixing, predictive, wide
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
+from sancodec.residual.discrete import decode_discrete, encode_discrete
 from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import decode_predictive, encode_predictive
 from sancodec.residual.template import beats_of
@@ -64,6 +65,7 @@ def payloads() -> list[bytes]:
         encode_wide(samples, FS, san, beats, 2),
         encode_wide(many(samples), FS, many(san), beats * 4, 2),
         encode_mixing(samples, FS, san, beats, 2),
+        encode_discrete(samples // 64),
     ]
 
 
@@ -79,13 +81,14 @@ def many(leads: NDArray[np.int32]) -> NDArray[np.int32]:
 def use_everything() -> None:
     """Encode and decode, so that every function has been compiled for the types in use."""
     samples, san, beats, _ = workload()
-    first, _, coded, taps, fast, *wide_ones, mixed = payloads()
+    first, _, coded, taps, fast, *wide_ones, mixed, told = payloads()
     np.testing.assert_array_equal(decode_predictive(first, 400, FS, san, beats, 2), samples)
     np.testing.assert_array_equal(decode_blockwise(fast, 400, FS, san, beats, 2), samples)
     np.testing.assert_array_equal(decode_wide(wide_ones[0], 400, FS, san, beats, 2), samples)
     decoded = decode_wide(wide_ones[1], 400, FS, many(san), beats * 4, 2)
     np.testing.assert_array_equal(decoded, many(samples))
     np.testing.assert_array_equal(decode_mixing(mixed, 400, FS, san, beats, 2), samples)
+    np.testing.assert_array_equal(decode_discrete(told, *samples.shape), samples // 64)
     decode_activations(coded, 2, 2, 5)
     decode_taps(taps, (1, 1, 50))
 
@@ -94,6 +97,7 @@ ROOTS = (
     (predictive, "_code_lead"),
     (wide, "_code_lead"),
     (mixing, "_code_stretch"),
+    (discrete, "_code_lead"),
     (blockwalk, "code_lead"),
     (blockwalk, "take_model"),
     (blockwalk, "rehearse"),

@@ -14,7 +14,7 @@ from make_golden import FOLDER, GOLDEN, sample_hash, write_files, write_short
 
 import sancodec
 from sancodec.base import FORM_BASE
-from sancodec.chunk import MODE_PREDICTIVE, MODE_RAW, MODE_WIDE
+from sancodec.chunk import MODE_DISCRETE, MODE_PREDICTIVE, MODE_RAW, MODE_WIDE
 from sancodec.errors import CorruptError, TruncatedError
 from sancodec.files import decode_file
 from sancodec.formats.container import ContainerReader
@@ -104,6 +104,8 @@ def test_golden_files_hold_what_they_stand_for() -> None:
         reader = ByteReader(file.container.read_chunk(0), "lagged")
         reader.counted("activations", reader.remaining)
         assert reader.u8("mode") == MODE_WIDE
+    with sancodec.open(golden("dwelling")) as file:
+        assert [file.container.read_chunk(i)[0] for i in range(2)] == [MODE_DISCRETE] * 2
     with sancodec.open(golden("started")) as file:
         assert all(len(start) > 80 for start in file.plan.groups[0].starts)
         assert len(file.container.chunks) == 8
