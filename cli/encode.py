@@ -13,6 +13,7 @@ from sancodec.cli._options import force_option, jobs_option, provider_option
 from sancodec.cli._report import print_report
 from sancodec.cli._terminal import for_each, progress_bar
 from sancodec.config import CodecConfig
+from sancodec.fidelity import Fidelity, Lossless, SanOnly, TargetPrdn
 from sancodec.files import encode_file
 
 
@@ -53,6 +54,18 @@ from sancodec.files import encode_file
     metavar="SECONDS",
     help="Length of the chunks that decode alone, in seconds.  [default: about a minute]",
 )
+@click.option(
+    "--prdn",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="PERCENT",
+    help="Lose as much as this allows: root-mean-square error of each channel, in percent of its "
+    "deviation from its mean.",
+)
+@click.option(
+    "--san-only",
+    is_flag=True,
+    help="Keep the SAN layer alone, as the paper does: kernels and activations.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
 @jobs_option
@@ -68,13 +81,18 @@ def encode(
     kernels: str,
     level: str,
     chunk: float | None,
+    prdn: float | None,
+    san_only: bool,
     no_verify: bool,
     provider: str,
     jobs: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Compress WFDB records without loss, each to one .san file that gives back all its files.
+    """Compress WFDB records, each to one .san file.
+
+    Without --prdn or --san-only nothing is lost, and the file gives back all files of its record.
+    With them it decodes to a new record, of the header and signals as they come back.
 
     RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat).
 
@@ -82,8 +100,15 @@ def encode(
     Example:
       sancodec encode 100.dat
       sancodec encode mitdb/*.hea -o compressed --json
+      sancodec encode 100.dat --prdn 5
     """
-    config = CodecConfig(model=model, kernels=kernels, level=level, chunk_seconds=chunk)
+    config = CodecConfig(
+        model=model,
+        kernels=kernels,
+        level=level,
+        chunk_seconds=chunk,
+        fidelity=_fidelity(prdn, san_only),
+    )
     targets = _targets(records, output)
 
     def work(record: str) -> None:
@@ -102,6 +127,14 @@ def encode(
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))
 
     for_each(context, records, work)
+
+
+def _fidelity(prdn: float | None, san_only: bool) -> Fidelity:
+    if prdn is not None and san_only:
+        raise click.UsageError("--prdn and --san-only: choose one of them")
+    if san_only:
+        return SanOnly()
+    return Lossless() if prdn is None else TargetPrdn(prdn)
 
 
 def _targets(records: tuple[str, ...], output: str | None) -> dict[str, Path | BinaryIO]:

@@ -11,6 +11,8 @@ from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel
 
 FIDELITY_LOSSLESS = 0
+FIDELITY_PRDN = 1
+FIDELITY_SAN_ONLY = 4
 LEVEL_FAST = 0
 LEVEL_DEFAULT = 1
 LEVEL_MAX = 2
@@ -24,10 +26,11 @@ MAX_CHUNKS = 1 << 24
 MAX_TEXT_BYTES = 1 << 10
 MAX_TABLE_BYTES = 1 << 20
 MAX_PARAMETER_BYTES = 1 << 16
+MAX_PROMISE_BYTES = 1 << 13
 MAX_KERNEL_BYTES = 1 << 24
 DIGEST_BYTES = 32
 
-_FIDELITIES = (FIDELITY_LOSSLESS,)
+_FIDELITIES = (FIDELITY_LOSSLESS, FIDELITY_PRDN, FIDELITY_SAN_ONLY)
 _LEVELS = tuple(LEVELS.values())
 _MAX_ADC_RES = 64
 _MAX_SIGNED = 1 << 62
@@ -49,7 +52,7 @@ class Header:
     chunk_frames : int
         Frames in each chunk; the last one may be shorter.
     fidelity : int
-        FIDELITY_LOSSLESS.
+        FIDELITY_LOSSLESS, or what the loss was bounded by.
     level : int
         One of LEVELS: what the encoder aimed at; each chunk says how it is coded.
     parameters : bytes
@@ -58,6 +61,8 @@ class Header:
         SHA-256 of the kernels of a model that has to be found, or nothing.
     kernels : bytes
         Embedded kernels, opaque here, or nothing.
+    promise : bytes
+        What a lossy file promises (formats/promise.py); nothing in a lossless one.
     """
 
     name: str
@@ -70,6 +75,7 @@ class Header:
     parameters: bytes
     model_digest: bytes
     kernels: bytes
+    promise: bytes = b""
 
     @property
     def frame_samples(self) -> int:
@@ -127,6 +133,8 @@ def encode_header(header: Header) -> bytes:
         raise RecordError(f"{header.name}: {problem}")
     writer = ByteWriter().varint(header.n_frames).varint(header.chunk_frames).f64(header.fs)
     writer.varint(header.fidelity).varint(header.level)
+    if header.fidelity != FIDELITY_LOSSLESS:
+        writer.counted(header.promise)
     writer.counted(compress(_encode_channels(header)))
     writer.counted(header.parameters).counted(header.model_digest).counted(header.kernels)
     return writer.getvalue()
@@ -148,6 +156,8 @@ def decode_header(payload: bytes | memoryview, name: str) -> Header:
     fs = reader.f64("sampling frequency")
     fidelity = _known(reader.varint("fidelity"), _FIDELITIES, f"{name}: fidelity")
     level = _known(reader.varint("level"), _LEVELS, f"{name}: level")
+    lossy = fidelity != FIDELITY_LOSSLESS
+    promise = reader.counted("promise", MAX_PROMISE_BYTES) if lossy else b""
     stored = reader.counted("name and channels", MAX_TABLE_BYTES)
     table = decompress(stored, MAX_TABLE_BYTES, f"{name}: name and channels")
     record_name, channels = _decode_channels(table, name)
@@ -162,6 +172,7 @@ def decode_header(payload: bytes | memoryview, name: str) -> Header:
         parameters=reader.counted("codec parameters", MAX_PARAMETER_BYTES),
         model_digest=reader.counted("model digest", DIGEST_BYTES),
         kernels=reader.counted("kernels", MAX_KERNEL_BYTES),
+        promise=promise,
     )
     reader.expect_end("header")
     problem = _find_problem(header)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sancodec.errors import RecordError
 from sancodec.formats.dat import DatReader
-from sancodec.formats.dat_formats import FORMATS
+from sancodec.formats.dat_formats import FORMATS, MISSING
 from sancodec.formats.flac import BITS, FlacReader
 from sancodec.formats.hea import HeaderText, SignalLine, parse_header
 from sancodec.formats.originals import MAX_PROLOG_BYTES, bits_per_sample, make_layout
@@ -90,6 +90,14 @@ class WfdbRecord:
             files=(SourceFile(path=header_path), *sources),
             _readers=tuple(_make_reader(source) for source in sources),
         )
+
+    @property
+    def missing(self) -> tuple[int | None, ...]:
+        """Of each channel the value by which its format says that there is no sample."""
+        values = (
+            (MISSING.get(source.format),) * len(source.samples_per_frame) for source in self.files
+        )
+        return tuple(itertools.chain.from_iterable(values))
 
     def read(self, start: int, stop: int) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), in ADC units.

@@ -19,6 +19,7 @@ from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
 from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import decode_predictive, encode_predictive
 from sancodec.residual.raw import decode_raw, encode_raw, raw_size
+from sancodec.residual.transform.coding import decode_transform, encode_transform
 from sancodec.runtime import SynthesisSession
 from sancodec.san.coding import decode_activations, encode_activations
 from sancodec.san.synthesis import Activations
@@ -27,6 +28,7 @@ MODE_RAW = 0
 MODE_PREDICTIVE = 1
 MODE_BLOCKWISE = 2
 MODE_MIXING = 3
+MODE_TRANSFORM = 5
 
 _ENCODERS = {
     "fast": (MODE_BLOCKWISE, encode_blockwise),
@@ -37,6 +39,7 @@ _DECODERS = {
     MODE_PREDICTIVE: decode_predictive,
     MODE_BLOCKWISE: decode_blockwise,
     MODE_MIXING: decode_mixing,
+    MODE_TRANSFORM: decode_transform,
 }
 
 
@@ -75,7 +78,7 @@ def encode_chunk(
             layers.append(reconstruct(own, san, samples.shape, session))
             writer.counted(coded)
             san_bytes += len(coded)
-        mode, residual = _encode_residual(samples, group, plan.level, layers)
+        mode, residual = _encode_residual(samples, group, plan, layers)
         writer.u8(mode).counted(residual)
         residual_bytes += len(residual)
         found += layers
@@ -89,10 +92,15 @@ def encode_chunk(
 
 
 def _encode_residual(
-    samples: NDArray[np.int32], group: Group, level: str, layers: Sequence[SanLayer]
+    samples: NDArray[np.int32], group: Group, plan: ChunkPlan, layers: Sequence[SanLayer]
 ) -> tuple[int, bytes]:
-    mode, encode = _ENCODERS[level]
-    residual = encode(samples, *regressors(samples.shape, group, layers))
+    known = regressors(samples.shape, group, layers)
+    if plan.loss is not None:
+        lossy = encode_transform(samples, *known, plan.loss.of(group.channels))
+        if len(lossy) < raw_size(samples):
+            return MODE_TRANSFORM, lossy
+    mode, encode = _ENCODERS[plan.level]
+    residual = encode(samples, *known)
     if raw_size(samples) <= len(residual):
         return MODE_RAW, encode_raw(samples)
     return mode, residual
@@ -182,5 +190,5 @@ def _take_residual(
         return decode_raw(residual, *shape)
     decode = _DECODERS.get(mode)
     if decode is None:
-        raise CorruptError(f"residual mode {mode}, expected 0 to 3")
+        raise CorruptError(f"residual mode {mode}, expected one of {sorted(_DECODERS)} or 0")
     return decode(residual, shape[1], *regressors(shape, group, layers))

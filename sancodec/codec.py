@@ -23,10 +23,18 @@ from sancodec.base import (
 from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
+from sancodec.fidelity import Lossless, TargetPrdn
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
-from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
+from sancodec.formats.header import (
+    FIDELITY_LOSSLESS,
+    FIDELITY_PRDN,
+    FIDELITY_SAN_ONLY,
+    LEVELS,
+)
 from sancodec.formats.parameters import encode_parameters
+from sancodec.formats.promise import encode_promise
 from sancodec.layers import Group, SanLayer, regressors
+from sancodec.lossy import LossyEncoder
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import header_kernels, parameters_of, plan_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
@@ -35,6 +43,7 @@ from sancodec.report import SignalReport
 from sancodec.residual.predictive import FRACTION_BITS
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.san.kernels import KernelBank
+from sancodec.spans import WideSpan, wide_spans
 from sancodec.structure.record import with_derived
 
 LAYERS = ("signal", "san")
@@ -161,26 +170,54 @@ def encode_stream(
         raise RecordError(f"{source.name}: no samples; there is nothing to encode")
     session = session or open_session("cpu")
     chunk_frames = chunk_frames_of(source, config)
-    base, plan = _plan(source, config, session, chunk_frames)
-    writer = ContainerWriter(target, _header(source, plan, chunk_frames))
+    header, plan, pieces = _encoding(source, config, session, chunk_frames, jobs_of(jobs))
+    writer = ContainerWriter(target, header)
     tally, samples_hash = _Tally(), SampleHash()
+    lossless = header.fidelity == FIDELITY_LOSSLESS
     done = 0
-    wide_spans = _wide_spans(source, base, chunk_frames, context_frames(plan.chunks))
-    encode = functools.partial(_encode_span, plan, session)
-    for span, chunk in map_in_order(encode, wide_spans, jobs_of(jobs)):
+    for span, chunk in pieces:
         writer.add_chunk(chunk.payload)
         tally.add(chunk, plan)
         samples_hash.add(span)
-        if restorer is not None:
+        if restorer is not None and lossless:
             restorer.feed(span)
         done += span.n_frames
         if progress is not None:
             progress(done, source.n_frames)
-    restoration = restorer.finish() if restorer is not None else b""
+    restoration = restorer.finish() if restorer is not None and lossless else b""
     writer.finish(
         Summary(sample_hash=samples_hash.digest(), restoration=restoration, **vars(tally))
     )
     return plan.signals
+
+
+_Pieces = Iterator[tuple[Recording, EncodedChunk]]
+
+
+def _encoding(
+    source: RecordSource,
+    config: CodecConfig,
+    session: SynthesisSession,
+    chunk_frames: int,
+    n_jobs: int,
+) -> tuple[Header, EncodingPlan, _Pieces]:
+    """Give the header, the plan, and the spans as they will be decoded, with their chunks."""
+    fidelity = config.fidelity
+    if isinstance(fidelity, Lossless):
+        base, plan = _plan(source, config, session, chunk_frames)
+        spans = wide_spans(source, base, chunk_frames, context_frames(plan.chunks))
+        encode = functools.partial(_encode_span, plan, session)
+        pieces = map_in_order(encode, spans, n_jobs)
+        return _header(source, plan, chunk_frames), plan, pieces
+    encoder = LossyEncoder(source, session, chunk_frames, n_jobs)
+    coded = encoder.encode(plan_record(source, config, session, chunk_frames), fidelity)
+    wanted = (fidelity.percent,) if isinstance(fidelity, TargetPrdn) else ()
+    header = replace(
+        _header(source, coded.plan, chunk_frames),
+        fidelity=FIDELITY_PRDN if wanted else FIDELITY_SAN_ONLY,
+        promise=encode_promise(coded.promise(wanted)),
+    )
+    return header, replace(coded.plan, signals=coded.signals), encoder.pieces(coded)
 
 
 def _plan(
@@ -196,37 +233,10 @@ def _plan(
     return base, replace(plan, chunks=replace(plan.chunks, structure=structure), signals=signals)
 
 
-@dataclass(frozen=True)
-class _WideSpan:
-    """A chunk's base leads with those around it, and its samples.
-
-    ``n_frames`` from ``lead_in`` on are the chunk's. Without a structure the leads are the
-    samples, and ``samples`` is None.
-    """
-
-    recording: Recording
-    lead_in: int
-    n_frames: int
-    samples: Recording | None
-
-
-def _wide_spans(
-    source: RecordSource, base: RecordSource, chunk_frames: int, context: int
-) -> Iterator[_WideSpan]:
-    for start in range(0, source.n_frames, chunk_frames):
-        stop = min(start + chunk_frames, source.n_frames)
-        # Where base frames are not those of the record, there is one chunk.
-        end = base.n_frames if stop == source.n_frames else stop
-        first = max(start - context, 0)
-        wide = base.read(first, min(end + context, base.n_frames))
-        samples = None if base is source else source.read(start, stop)
-        yield _WideSpan(wide, start - first, end - start, samples)
-
-
 def _encode_span(
-    plan: EncodingPlan, session: SynthesisSession, wide: _WideSpan
+    plan: EncodingPlan, session: SynthesisSession, wide: WideSpan
 ) -> tuple[Recording, EncodedChunk]:
-    span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
+    span = wide.chunk
     activations = plan.activations(wide.recording, wide.lead_in, wide.n_frames)
     encode = encode_chunk
     if wide.samples is not None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from sancodec.errors import CorruptError, RecordError
 from sancodec.formats.container import ContainerReader, Span
-from sancodec.formats.header import LEVELS, Header
+from sancodec.formats.header import FIDELITY_LOSSLESS, FIDELITY_PRDN, LEVELS, Header
 from sancodec.formats.parameters import (
     ORDER_REVERSED,
     CodecParameters,
     decode_parameters,
     partition,
 )
+from sancodec.formats.promise import Promise, decode_promise
 from sancodec.formats.restoration import describe
 from sancodec.report import Report, SignalReport, say_kernels
 from sancodec.signal_types import identify
@@ -62,6 +64,7 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
     structure = structure_in(header, parameters, name)
     layers = parameters.layers
     said = _say_layers(header, parameters)
+    promise = promise_of(header, name)
     originals = describe(summary.restoration, name) if summary.restoration else None
     n_samples = header.n_frames * sum(channel.samples_per_frame for channel in header.channels)
     return Report(
@@ -77,7 +80,8 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         layers=_layers(reader, n_bytes),
         level=_LEVEL_NAMES[header.level],
         model="; ".join(said) or "none",
-        signals=_all_signals(header, structure, parameters, said, name),
+        signals=_distorted(_all_signals(header, structure, parameters, said, name), promise),
+        fidelity=_say_promise(promise),
         structure="" if structure is None else say(structure, header.channels, header.fs),
         n_kernels=sum(san.n_kernels for san in layers),
         n_activations=summary.n_activations,
@@ -85,6 +89,42 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         kernel_numbers=sum(san.kernel_numbers for san in layers),
         san_error=summary.san_error,
         san_reference=summary.san_reference,
+    )
+
+
+def promise_of(header: Header, name: str) -> Promise | None:
+    """Give what a file promises; None where it is lossless.
+
+    Raises
+    ------
+    CorruptError
+        The promise is damaged.
+    """
+    if header.fidelity == FIDELITY_LOSSLESS:
+        return None
+    promise = decode_promise(header.promise, len(header.channels), name)
+    if len(promise.wanted) != (header.fidelity == FIDELITY_PRDN):
+        raise CorruptError(f"{name}: promise of fidelity {header.fidelity}: {promise.wanted}")
+    return promise
+
+
+def _say_promise(promise: Promise | None) -> str:
+    if promise is None:
+        return "lossless"
+    if promise.wanted:
+        return f"PRDN of each channel at most {promise.wanted[0]:g} %"
+    return "the SAN layer alone"
+
+
+def _distorted(
+    signals: tuple[SignalReport, ...], promise: Promise | None
+) -> tuple[SignalReport, ...]:
+    """Say of each signal how much it differs from its original."""
+    if promise is None:
+        return signals
+    return tuple(
+        replace(signal, prdn=own.prdn, max_error=own.max_error)
+        for signal, own in zip(signals, promise.distortions, strict=True)
     )
 
 

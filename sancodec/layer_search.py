@@ -17,10 +17,17 @@ from sancodec.layers import Group, SanLayer, SanPlan, reconstruct, regressors
 from sancodec.parameters import ModelName
 from sancodec.residual.predictive import predictive_bits
 from sancodec.runtime import SynthesisSession
-from sancodec.san.amplitudes import MAX_EXPONENT, choose_exponents, fit_amplitudes, quantise
+from sancodec.san.amplitudes import (
+    MAX_EXPONENT,
+    MIN_EXPONENT,
+    choose_exponents,
+    fit_amplitudes,
+    quantise,
+)
 from sancodec.san.analysis import BITS_PER_ACTIVATION, find
 from sancodec.san.coding import encode_activations, encode_taps
 from sancodec.san.fitting import fit_bank
+from sancodec.san.kernels import UNIT
 from sancodec.san.synthesis import MAX_SHIFT, MIN_SHIFT, Activations, expand, resample
 from sancodec.san.whitening import Whitener
 from sancodec.signal_types import PACED, UNKNOWN, clock_of
@@ -67,6 +74,21 @@ class LayerSearch:
         activations = quantise(found, amplitudes, np.array(san.exponents))
         inside = _within(activations, san, first, n_samples)
         return inside if _fits_int32(inside, san) else _chosen(inside, slice(0, 0))
+
+    def for_steps(self, steps: NDArray[np.float64]) -> LayerSearch:
+        """Give the layer with amplitudes as fine as those of coefficients in these steps.
+
+        Parameters
+        ----------
+        steps : (n_leads,) float64
+            Of the quantiser, in ADC units.
+        """
+        san = self.san
+        energy = np.square(san.bank.kernels.astype(np.float64) / UNIT).sum(axis=2).mean(axis=0)
+        units = np.log2(steps / np.sqrt(np.maximum(energy, 1e-9)))
+        exponents = np.clip(np.floor(units), MIN_EXPONENT, MAX_EXPONENT).astype(np.int64)
+        finer = SanPlan.of(san.group, san.leads, exponents.tolist(), san.bank, san.clock)
+        return replace(self, san=finer)
 
     def in_group(self, number: int) -> LayerSearch:
         """Give the layer for the group of this number: until then it is that of group 0."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sancodec.config import CodecConfig
 from sancodec.errors import ConfigError
+from sancodec.fidelity import Lossless
 from sancodec.layer_choice import LayerChoice
 from sancodec.layer_search import LayerSearch, Trial, no_activations
 from sancodec.layers import ChunkPlan, Group, groups_of, leads_of
@@ -18,6 +22,7 @@ from sancodec.san.synthesis import Activations
 from sancodec.signal_types import UNKNOWN, Identity
 
 DEFAULT_CHUNK_SECONDS = 60.0
+LOSSY_CHUNK_SECONDS = 600.0
 MIN_CHUNK_FRAMES = 16_384
 MAX_CHUNK_SAMPLES = 1 << 21
 
@@ -48,6 +53,24 @@ class EncodingPlan:
             found.append(search.find(leads_of(span, group), lead_in * spf, n_frames * spf))
         return found
 
+    def for_steps(self, steps: NDArray[np.float64]) -> EncodingPlan:
+        """Give the plan with amplitudes as fine as (n_channels,) steps of a quantiser ask for."""
+        searches = []
+        for search in self.searches:
+            channels = self.chunks.groups[search.san.group].channels
+            own = steps[[channels[lead] for lead in search.san.leads]]
+            searches.append(search.for_steps(own))
+        layers = tuple(search.san for search in searches)
+        return replace(self, chunks=replace(self.chunks, layers=layers), searches=tuple(searches))
+
+    def without_layers(self) -> EncodingPlan:
+        """Give the plan without SAN layers."""
+        signals = tuple(
+            replace(signal, kernels="", decided_by="smaller without") if signal.kernels else signal
+            for signal in self.signals
+        )
+        return replace(self, chunks=replace(self.chunks, layers=()), searches=(), signals=signals)
+
     def without_optional(self, activations: Sequence[Activations]) -> list[Activations] | None:
         """Give activations without those of optional layers; None where these have none."""
         kept = [
@@ -62,7 +85,10 @@ def chunk_frames_of(source: RecordSource, config: CodecConfig) -> int:
     """Give the number of frames of a chunk: at least 1, and no more than memory may take."""
     frame_samples = sum(channel.samples_per_frame for channel in source.channels)
     if config.chunk_seconds is None:
-        frames = max(DEFAULT_CHUNK_SECONDS * source.fs, float(MIN_CHUNK_FRAMES))
+        # What is learned of a signal weighs more where few bits are left.
+        lossless = isinstance(config.fidelity, Lossless)
+        seconds = DEFAULT_CHUNK_SECONDS if lossless else LOSSY_CHUNK_SECONDS
+        frames = max(seconds * source.fs, float(MIN_CHUNK_FRAMES))
     else:
         frames = config.chunk_seconds * source.fs
     # Bounded before it is rounded: it may be infinite.

@@ -132,5 +132,9 @@ class RecordSource(Protocol):
     def n_frames(self) -> int:
         """Number of frames of the whole record."""
 
+    @property
+    def missing(self) -> tuple[int | None, ...]:
+        """Of each channel the value that stands for no sample, None where there is none."""
+
     def read(self, start: int, stop: int) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive)."""
