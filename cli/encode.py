@@ -13,7 +13,14 @@ from sancodec.cli._options import force_option, jobs_option, provider_option
 from sancodec.cli._report import print_report
 from sancodec.cli._terminal import for_each, progress_bar
 from sancodec.config import CodecConfig
-from sancodec.fidelity import Fidelity, Lossless, SanOnly, TargetPrdn
+from sancodec.fidelity import (
+    Fidelity,
+    Lossless,
+    MaxError,
+    SanOnly,
+    TargetPrdn,
+    TargetSize,
+)
 from sancodec.files import encode_file
 
 
@@ -62,6 +69,24 @@ from sancodec.files import encode_file
     "deviation from its mean.",
 )
 @click.option(
+    "--max-error",
+    metavar="N|NuV[,...]",
+    help="No sample off by more than this: ADC units (3), or a unit of the channel (10uV); one "
+    "for all channels, or one for each.",
+)
+@click.option(
+    "--ratio",
+    type=float,
+    metavar="N",
+    help="As good as N times fewer bits than in the signal files allow.",
+)
+@click.option(
+    "--bits-per-sample",
+    type=float,
+    metavar="BITS",
+    help="As good as so many bits a sample, everything counted, allow.",
+)
+@click.option(
     "--san-only",
     is_flag=True,
     help="Keep the SAN layer alone, as the paper does: kernels and activations.",
@@ -82,6 +107,9 @@ def encode(
     level: str,
     chunk: float | None,
     prdn: float | None,
+    max_error: str | None,
+    ratio: float | None,
+    bits_per_sample: float | None,
     san_only: bool,
     no_verify: bool,
     provider: str,
@@ -91,8 +119,9 @@ def encode(
 ) -> None:
     """Compress WFDB records, each to one .san file.
 
-    Without --prdn or --san-only nothing is lost, and the file gives back all files of its record.
-    With them it decodes to a new record, of the header and signals as they come back.
+    Nothing is lost, and a file gives back all files of its record, unless --prdn, --max-error,
+    --ratio, --bits-per-sample or --san-only says how much may be lost: then it decodes to a new
+    record of the signals as they come back.
 
     RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat).
 
@@ -107,7 +136,7 @@ def encode(
         kernels=kernels,
         level=level,
         chunk_seconds=chunk,
-        fidelity=_fidelity(prdn, san_only),
+        fidelity=_fidelity(prdn, max_error, ratio, bits_per_sample, san_only),
     )
     targets = _targets(records, output)
 
@@ -129,12 +158,30 @@ def encode(
     for_each(context, records, work)
 
 
-def _fidelity(prdn: float | None, san_only: bool) -> Fidelity:
-    if prdn is not None and san_only:
-        raise click.UsageError("--prdn and --san-only: choose one of them")
+def _fidelity(
+    prdn: float | None,
+    max_error: str | None,
+    ratio: float | None,
+    bits_per_sample: float | None,
+    san_only: bool,
+) -> Fidelity:
+    """Give the one fidelity that was asked for."""
+    asked: list[Fidelity] = []
+    if prdn is not None:
+        asked.append(TargetPrdn(prdn))
+    if max_error is not None:
+        asked.append(MaxError(tuple(max_error.split(","))))
+    if ratio is not None:
+        asked.append(TargetSize(ratio=ratio))
+    if bits_per_sample is not None:
+        asked.append(TargetSize(bits_per_sample=bits_per_sample))
     if san_only:
-        return SanOnly()
-    return Lossless() if prdn is None else TargetPrdn(prdn)
+        asked.append(SanOnly())
+    if len(asked) > 1:
+        raise click.UsageError(
+            "--prdn, --max-error, --ratio, --bits-per-sample, --san-only: choose one of them"
+        )
+    return asked[0] if asked else Lossless()
 
 
 def _targets(records: tuple[str, ...], output: str | None) -> dict[str, Path | BinaryIO]:

@@ -74,6 +74,11 @@ class ArraySource:
         value = int(np.iinfo(kind).min) if kind.kind == "i" else None
         return (value,) * len(self.channels)
 
+    @property
+    def source_bits_per_sample(self) -> float:
+        """Bits of a sample: what ratios of arrays are against."""
+        return 16.0
+
     def read(self, start: int, stop: int) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive).
 

@@ -37,7 +37,8 @@ class Promise:
     Attributes
     ----------
     wanted : tuple of float
-        By the fidelity: nothing for the SAN layer alone, else the PRDN in percent.
+        By the fidelity: the PRDN in percent; the largest error of each channel, in ADC units;
+        the bits for each sample; nothing for the SAN layer alone.
     distortions : tuple of Distortion
         Of each channel, over the whole record, samples that are missing left out.
     """
@@ -50,7 +51,13 @@ def encode_promise(promise: Promise) -> bytes:
     """Give the bytes of ``decode_promise``."""
     writer = ByteWriter().varint(len(promise.wanted))
     for value in promise.wanted:
-        writer.f64(value)
+        # Whole numbers as they are; of others the double.
+        whole = float(value).is_integer()
+        writer.u8(whole)
+        if whole:
+            writer.varint(int(value))
+        else:
+            writer.f64(value)
     for distortion in promise.distortions:
         # Beyond what half precision holds there is no figure to give.
         prdn = np.array(min(distortion.prdn, 65_000.0), "<f2")
@@ -68,7 +75,7 @@ def decode_promise(encoded: bytes, n_channels: int, name: str) -> Promise:
     """
     reader = ByteReader(encoded, f"{name}: promise")
     n_wanted = reader.varint("number of values", n_channels)
-    wanted = tuple(reader.f64("value") for _ in range(n_wanted))
+    wanted = tuple(_take_value(reader) for _ in range(n_wanted))
     if not all(math.isfinite(value) and value >= 0.0 for value in wanted):
         raise CorruptError(f"{name}: promise: {wanted}, expected numbers of 0 or more")
     distortions = []
@@ -77,3 +84,10 @@ def decode_promise(encoded: bytes, n_channels: int, name: str) -> Promise:
         distortions.append(Distortion(prdn, reader.varint("largest error", _MAX_ERROR)))
     reader.expect_end("promise")
     return Promise(wanted=wanted, distortions=tuple(distortions))
+
+
+def _take_value(reader: ByteReader) -> float:
+    form = reader.u8("form of a value")
+    if form not in {0, 1}:
+        raise reader.corrupt("form of a value", f"{form}, expected 0 or 1")
+    return float(reader.varint("value", _MAX_ERROR)) if form else reader.f64("value")

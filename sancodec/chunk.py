@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,13 @@ from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, regressors
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
+from sancodec.residual.loss import LeadLoss
 from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import decode_predictive, encode_predictive
 from sancodec.residual.raw import decode_raw, encode_raw, raw_size
+from sancodec.residual.stepped import Encoder, Known, decode_stepped, encode_stepped
+from sancodec.residual.template import Beats
+from sancodec.residual.transform.bounded import decode_bounded, encode_bounded
 from sancodec.residual.transform.coding import decode_transform, encode_transform
 from sancodec.runtime import SynthesisSession
 from sancodec.san.coding import decode_activations, encode_activations
@@ -29,6 +34,8 @@ MODE_PREDICTIVE = 1
 MODE_BLOCKWISE = 2
 MODE_MIXING = 3
 MODE_TRANSFORM = 5
+MODE_BOUNDED = 6
+MODE_STEPPED = 7
 
 _ENCODERS = {
     "fast": (MODE_BLOCKWISE, encode_blockwise),
@@ -40,6 +47,7 @@ _DECODERS = {
     MODE_BLOCKWISE: decode_blockwise,
     MODE_MIXING: decode_mixing,
     MODE_TRANSFORM: decode_transform,
+    MODE_BOUNDED: decode_bounded,
 }
 
 
@@ -95,15 +103,39 @@ def _encode_residual(
     samples: NDArray[np.int32], group: Group, plan: ChunkPlan, layers: Sequence[SanLayer]
 ) -> tuple[int, bytes]:
     known = regressors(samples.shape, group, layers)
+    exact = partial(_encode_exact, plan.level)
     if plan.loss is not None:
-        lossy = encode_transform(samples, *known, plan.loss.of(group.channels))
-        if len(lossy) < raw_size(samples):
-            return MODE_TRANSFORM, lossy
-    mode, encode = _ENCODERS[plan.level]
-    residual = encode(samples, *known)
+        lossy = _encode_lossy(samples, known, plan.loss.of(group.channels), exact)
+        if lossy is not None and len(lossy[1]) < raw_size(samples):
+            return lossy
+    return exact(samples, *known)
+
+
+def _encode_exact(  # noqa: PLR0917
+    level: str,
+    samples: NDArray[np.int32],
+    clock: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> tuple[int, bytes]:
+    mode, encode = _ENCODERS[level]
+    residual = encode(samples, clock, san, beats, n_kernels)
     if raw_size(samples) <= len(residual):
         return MODE_RAW, encode_raw(samples)
     return mode, residual
+
+
+def _encode_lossy(
+    samples: NDArray[np.int32], known: Known, loss: LeadLoss, exact: Encoder
+) -> tuple[int, bytes] | None:
+    """Code as the loss says: by coefficients alone, with corrections, or in steps."""
+    if loss.max_errors is None:
+        return MODE_TRANSFORM, encode_transform(samples, *known, loss)
+    if not loss.steps.any():
+        return MODE_STEPPED, encode_stepped(samples, known, loss, exact)
+    bounded = encode_bounded(samples, *known, loss)
+    return None if bounded is None else (MODE_BOUNDED, bounded)
 
 
 def decode_chunk(
@@ -186,9 +218,24 @@ def _take_residual(
 ) -> NDArray[np.int32]:
     mode = reader.u8("residual mode")
     residual = reader.counted("residual", reader.remaining)
+    known = regressors(shape, group, layers)
+    if mode == MODE_STEPPED:
+        return decode_stepped(residual, shape[1], known, _decode)
+    return _decode(mode, residual, shape[1], *known)
+
+
+def _decode(  # noqa: PLR0917
+    mode: int,
+    residual: bytes,
+    n_samples: int,
+    clock: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> NDArray[np.int32]:
     if mode == MODE_RAW:
-        return decode_raw(residual, *shape)
+        return decode_raw(residual, len(san), n_samples)
     decode = _DECODERS.get(mode)
     if decode is None:
-        raise CorruptError(f"residual mode {mode}, expected one of {sorted(_DECODERS)} or 0")
-    return decode(residual, shape[1], *regressors(shape, group, layers))
+        raise CorruptError(f"residual mode {mode}, expected one of {[0, *sorted(_DECODERS)]}")
+    return decode(residual, n_samples, clock, san, beats, n_kernels)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import numpy as np
@@ -23,18 +26,22 @@ from sancodec.base import (
 from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
-from sancodec.fidelity import Lossless, TargetPrdn
+from sancodec.fidelity import Fidelity, Lossless, MaxError, TargetPrdn, TargetSize
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
 from sancodec.formats.header import (
     FIDELITY_LOSSLESS,
+    FIDELITY_MAX_ERROR,
     FIDELITY_PRDN,
     FIDELITY_SAN_ONLY,
+    FIDELITY_SIZE,
     LEVELS,
 )
 from sancodec.formats.parameters import encode_parameters
 from sancodec.formats.promise import encode_promise
 from sancodec.layers import Group, SanLayer, regressors
-from sancodec.lossy import LossyEncoder
+from sancodec.lossy import Coded, LossyEncoder
+from sancodec.lossy_bounds import BoundSearch
+from sancodec.lossy_search import PrdnSearch, SizeSearch
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import header_kernels, parameters_of, plan_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
@@ -49,6 +56,8 @@ from sancodec.structure.record import with_derived
 LAYERS = ("signal", "san")
 
 LOSS_WINDOW = 1000
+# Of what is counted over the chunks, more than nearly all files have: three bytes each.
+_MOST_COUNTED = (1 << 21) - 1
 
 Progress = Callable[[int, int], None]
 """Called with the frames done, and the frames in all."""
@@ -210,14 +219,75 @@ def _encoding(
         pieces = map_in_order(encode, spans, n_jobs)
         return _header(source, plan, chunk_frames), plan, pieces
     encoder = LossyEncoder(source, session, chunk_frames, n_jobs)
-    coded = encoder.encode(plan_record(source, config, session, chunk_frames), fidelity)
-    wanted = (fidelity.percent,) if isinstance(fidelity, TargetPrdn) else ()
-    header = replace(
+
+    def size(coded: Coded) -> int:
+        return _file_size(_lossy_header(source, coded, chunk_frames, fidelity), coded)
+
+    plan = plan_record(source, config, session, chunk_frames)
+    coded = _search(encoder, plan, source, fidelity, size)
+    header = _lossy_header(source, coded, chunk_frames, fidelity)
+    return header, replace(coded.plan, signals=coded.signals), encoder.pieces(coded)
+
+
+def _search(
+    encoder: LossyEncoder,
+    plan: EncodingPlan,
+    source: RecordSource,
+    fidelity: Fidelity,
+    size: Callable[[Coded], int],
+) -> Coded:
+    """Give the best coding that keeps what the fidelity promises."""
+    if isinstance(fidelity, TargetPrdn):
+        return PrdnSearch(encoder, plan, fidelity.percent, size).best()
+    if isinstance(fidelity, MaxError):
+        bounds = fidelity.in_adc_units(source.channels)
+        return BoundSearch(encoder, plan, bounds, size).best()
+    if isinstance(fidelity, TargetSize):
+        n_bytes = int(fidelity.bits(source.source_bits_per_sample) * encoder.n_samples / 8)
+        coded = SizeSearch(encoder, plan, n_bytes, size).best()
+        if size(coded) > n_bytes:
+            raise ConfigError(
+                f"{source.name}: {n_bytes} bytes are fewer than the least that was reached, "
+                f"{size(coded)}; ask for more"
+            )
+        return coded
+    if not plan.searches:
+        raise ConfigError(
+            f"{source.name}: no kernels fit it, so nothing but a level would be left of the SAN "
+            "layer alone; give a model, or a PRDN"
+        )
+    return encoder.run(plan, encoder.loss(np.zeros(len(source.channels))))
+
+
+def _lossy_header(
+    source: RecordSource, coded: Coded, chunk_frames: int, fidelity: Fidelity
+) -> Header:
+    """Give the header of a coding, with what it promises and what it has reached."""
+    number = FIDELITY_SAN_ONLY
+    wanted: tuple[float, ...] = ()
+    if isinstance(fidelity, TargetPrdn):
+        number, wanted = FIDELITY_PRDN, (fidelity.percent,)
+    elif isinstance(fidelity, MaxError):
+        bounds = fidelity.in_adc_units(source.channels)
+        number, wanted = FIDELITY_MAX_ERROR, tuple(float(bound) for bound in bounds)
+    elif isinstance(fidelity, TargetSize):
+        number, wanted = FIDELITY_SIZE, (fidelity.bits(source.source_bits_per_sample),)
+    return replace(
         _header(source, coded.plan, chunk_frames),
-        fidelity=FIDELITY_PRDN if wanted else FIDELITY_SAN_ONLY,
+        fidelity=number,
         promise=encode_promise(coded.promise(wanted)),
     )
-    return header, replace(coded.plan, signals=coded.signals), encoder.pieces(coded)
+
+
+def _file_size(header: Header, coded: Coded) -> int:
+    """Give the bytes of the file that a coding becomes, or a few more."""
+    with Path(os.devnull).open("wb") as nowhere:
+        writer = ContainerWriter(nowhere, header)
+        for chunk in coded.chunks:
+            writer.add_chunk(chunk.payload)
+        most = {field.name: _MOST_COUNTED for field in dataclasses.fields(_Tally)}
+        writer.finish(Summary(sample_hash=bytes(32), restoration=b"", **most))
+        return writer.n_bytes
 
 
 def _plan(

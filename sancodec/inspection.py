@@ -8,7 +8,15 @@ from typing import BinaryIO
 
 from sancodec.errors import CorruptError, RecordError
 from sancodec.formats.container import ContainerReader, Span
-from sancodec.formats.header import FIDELITY_LOSSLESS, FIDELITY_PRDN, LEVELS, Header
+from sancodec.formats.header import (
+    FIDELITY_LOSSLESS,
+    FIDELITY_MAX_ERROR,
+    FIDELITY_PRDN,
+    FIDELITY_SAN_ONLY,
+    FIDELITY_SIZE,
+    LEVELS,
+    Header,
+)
 from sancodec.formats.parameters import (
     ORDER_REVERSED,
     CodecParameters,
@@ -81,7 +89,7 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         level=_LEVEL_NAMES[header.level],
         model="; ".join(said) or "none",
         signals=_distorted(_all_signals(header, structure, parameters, said, name), promise),
-        fidelity=_say_promise(promise),
+        fidelity=_say_promise(header.fidelity, promise),
         structure="" if structure is None else say(structure, header.channels, header.fs),
         n_kernels=sum(san.n_kernels for san in layers),
         n_activations=summary.n_activations,
@@ -103,17 +111,28 @@ def promise_of(header: Header, name: str) -> Promise | None:
     if header.fidelity == FIDELITY_LOSSLESS:
         return None
     promise = decode_promise(header.promise, len(header.channels), name)
-    if len(promise.wanted) != (header.fidelity == FIDELITY_PRDN):
+    n_wanted = {FIDELITY_MAX_ERROR: len(header.channels), FIDELITY_SAN_ONLY: 0}
+    if len(promise.wanted) != n_wanted.get(header.fidelity, 1):
         raise CorruptError(f"{name}: promise of fidelity {header.fidelity}: {promise.wanted}")
     return promise
 
 
-def _say_promise(promise: Promise | None) -> str:
+def _say_promise(fidelity: int, promise: Promise | None) -> str:
     if promise is None:
         return "lossless"
-    if promise.wanted:
+    if fidelity == FIDELITY_MAX_ERROR:
+        bounds = sorted({int(bound) for bound in promise.wanted})
+        said = "one unit" if bounds == [1] else f"{_listed(bounds)} units"
+        return f"no sample off by more than {said} of the ADC"
+    if fidelity == FIDELITY_SIZE:
+        return f"at most {promise.wanted[0]:.4g} bits/sample"
+    if fidelity == FIDELITY_PRDN:
         return f"PRDN of each channel at most {promise.wanted[0]:g} %"
     return "the SAN layer alone"
+
+
+def _listed(bounds: list[int]) -> str:
+    return " or ".join(str(bound) for bound in bounds)
 
 
 def _distorted(

@@ -33,6 +33,8 @@ LAYERS = (
     ("planning",),
     ("distortion",),
     ("lossy",),
+    ("lossy_search",),
+    ("lossy_bounds",),
     ("codec",),
     ("inspection",),
     ("files",),

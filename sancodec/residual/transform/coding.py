@@ -48,8 +48,6 @@ _UNIT = float(1 << FRACTION_BITS)
 _STRAIGHT, _ROTATED, _SAN_ONLY = range(3)
 _MAX_LEADS = 256
 _MAX_SPAN = 1 << 33
-# What a rotation has to save to be worth its angles.
-_WORTH = 0.005
 
 
 @dataclass(frozen=True)
@@ -127,20 +125,31 @@ def encode_transform(  # noqa: PLR0917
     if not moving or san_only:
         return writer.getvalue()
     rows = np.stack([_scaled(leads[i], san[i], scales[i]) for i in moving])
-    layer = clock, _of_all(beats), n_kernels
-    return writer.raw(_put_leads(rows, layer, loss.rotate)).getvalue()
+    layer = clock, beats_of_all(beats), n_kernels
+    relative = None
+    if loss.turning is not None and len(moving) > 1:
+        relative = (loss.steps / loss.turning)[moving]
+    return writer.raw(_put_leads(rows, layer, relative)).getvalue()
 
 
-def _put_leads(rows: NDArray[np.float64], layer: tuple[float, Beats, int], rotate: bool) -> bytes:
-    """Code (n_leads, n_samples) leads in steps."""
+def _put_leads(
+    rows: NDArray[np.float64],
+    layer: tuple[float, Beats, int],
+    relative: NDArray[np.float64] | None,
+) -> bytes:
+    """Code (n_leads, n_samples) leads in steps.
+
+    ``relative`` are their steps over those for which they are turned, None not to turn them.
+    """
     clock, beats, n_kernels = layer
     n_samples = rows.shape[1]
     n_levels = levels_for(n_samples, clock)
     wanted = analyse(rows, n_levels)
-    turned = _turned(wanted, n_levels) if rotate else None
-    writer = ByteWriter().u8(n_levels).u8(_STRAIGHT if turned is None else _ROTATED)
-    if turned is not None:
-        wanted, angles = turned
+    writer = ByteWriter().u8(n_levels).u8(_STRAIGHT if relative is None else _ROTATED)
+    if relative is not None:
+        slow = bands_of(n_samples, n_levels)[min(1, n_levels)].stop
+        angles = find_angles(wanted[:, slow:] * relative[:, None])
+        rotate(wanted, angles)
         writer.raw(angles.tobytes())
     quantised = np.zeros(wanted.shape, np.int32)
     coder = room_for(np.zeros(0, np.uint32), n_samples, False)
@@ -176,7 +185,7 @@ def decode_transform(  # noqa: PLR0917
     moving = [i for i, scale in enumerate(scales) if not scale.flat]
     rows = np.zeros((len(moving), n_samples))
     if moving and form == _STRAIGHT:
-        rows = _take_leads(reader, len(moving), n_samples, (clock, _of_all(beats), n_kernels))
+        rows = _take_leads(reader, len(moving), n_samples, (clock, beats_of_all(beats), n_kernels))
     reader.expect_end("transform residual")
     for lead, scale in enumerate(scales):
         decoded[lead] = scale.offset
@@ -222,29 +231,11 @@ def _take_scale(reader: ByteReader, san_only: bool) -> LeadScale:
     return LeadScale(offset=offset, lowest=lowest, highest=highest, step=step)
 
 
-def _turned(
-    wanted: NDArray[np.float64], n_levels: int
-) -> tuple[NDArray[np.float64], NDArray[np.uint8]] | None:
-    """Give the coefficients of turned leads and the angles, where they look cheaper."""
-    if len(wanted) < 2:
-        return None
-    slow = bands_of(wanted.shape[1], n_levels)[min(1, n_levels)].stop
-    angles = find_angles(wanted[:, slow:])
-    turned = wanted.copy()
-    rotate(turned, angles)
-    now, then = _rough_bits(wanted), _rough_bits(turned) + 8.0 * len(angles)
-    return (turned, angles) if then < now * (1.0 - _WORTH) else None
-
-
-def _rough_bits(coefficients: NDArray[np.float64]) -> float:
-    return float(np.log2(1.0 + np.square(coefficients)).sum())
-
-
 def _words_of(decisions: list[NDArray[np.uint32]]) -> bytes:
     return encode_decisions(np.concatenate(decisions)).astype("<u4").tobytes()
 
 
-def _of_all(beats: Sequence[Beats]) -> Beats:
+def beats_of_all(beats: Sequence[Beats]) -> Beats:
     """Give the beats that all leads are in: those of the layer with most of them."""
     return max(beats, key=lambda own: own.start.size)
 

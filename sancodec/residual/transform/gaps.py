@@ -1,13 +1,56 @@
-"""Samples that are missing: they stand aside, exactly, and the transform sees a line across."""
+"""What stands beside a lossy residual: bounds of leads, and samples that are missing.
+
+Missing samples come back exactly; what codes the others sees a straight line across.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.formats.wire import ByteReader, ByteWriter
+
+MAX_ERROR = 1 << 32
+_MAX_SPAN = 1 << 33
+
+
+class LeadBounds(NamedTuple):
+    """What no sample of a lead may be off by, and the ends of its range, in ADC units."""
+
+    max_error: int
+    low: int
+    high: int
+
+
+def bounds_of(samples: NDArray[np.int32], max_errors: NDArray[np.int64]) -> list[LeadBounds]:
+    """Give the bounds of (n_leads, n_samples) samples without gaps."""
+    return [
+        LeadBounds(int(max_error), int(lead.min()), int(lead.max()))
+        for lead, max_error in zip(samples, max_errors, strict=True)
+    ]
+
+
+def put_bounds(writer: ByteWriter, bounds: Sequence[LeadBounds]) -> None:
+    """Write the bounds of all leads."""
+    for max_error, low, high in bounds:
+        writer.varint(max_error).zigzag(low).varint(high - low)
+
+
+def take_bounds(reader: ByteReader, n_leads: int) -> list[LeadBounds]:
+    """Take what ``put_bounds`` wrote; CorruptError for a range beyond int32."""
+    bounds = []
+    limits = np.iinfo(np.int32)
+    for lead in range(n_leads):
+        max_error = reader.varint("largest error", MAX_ERROR)
+        low = reader.zigzag("lowest sample")
+        high = low + reader.varint("span of a lead", _MAX_SPAN)
+        if low < limits.min or high > limits.max:
+            raise reader.corrupt("bounds", f"lead {lead} from {low} to {high}")
+        bounds.append(LeadBounds(max_error, low, high))
+    return bounds
 
 
 def find_gaps(samples: NDArray[np.int32], missing: Sequence[int | None]) -> NDArray[np.bool_]:
