@@ -58,6 +58,11 @@ class Restorer:
             self._scans.append(_Scan(file, slice(first, stop)))
             first = stop
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that ``finish`` will give: 0, not known before."""
+        return 0
+
     def feed(self, span: Recording) -> None:
         """Compare the next span of the record with its files.
 

@@ -14,6 +14,7 @@ from sancodec.formats.flac import BITS, FlacReader
 from sancodec.formats.hea import HeaderText, SignalLine, parse_header
 from sancodec.formats.originals import MAX_PROLOG_BYTES, bits_per_sample, make_layout
 from sancodec.formats.output import find_name_problem
+from sancodec.formats.remaking import Remaker
 from sancodec.formats.restoration import Restorer, SourceFile
 from sancodec.recording import Channel, Recording
 
@@ -117,6 +118,17 @@ class WfdbRecord:
     def restorer(self) -> Restorer:
         """Give what collects the restoration of the original files while spans are encoded."""
         return Restorer(self.files)
+
+    def remaker(self) -> Remaker | None:
+        """Give what collects the files of the record after loss, from spans as they are decoded.
+
+        None where a file is of a format that decoded samples may not fit, as differences and
+        FLAC: then decoding writes a new record.
+        """
+        header, *files = self.files
+        if any(file.format not in FORMATS or file.format == 8 for file in files):
+            return None
+        return Remaker(header.path.name, self.header_bytes, files)
 
 
 def _find_header(path: Path) -> Path:

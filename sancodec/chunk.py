@@ -46,6 +46,8 @@ _DECODERS = {
     MODE_PREDICTIVE: decode_predictive,
     MODE_BLOCKWISE: decode_blockwise,
     MODE_MIXING: decode_mixing,
+}
+_LOSSY_DECODERS = {
     MODE_TRANSFORM: decode_transform,
     MODE_BOUNDED: decode_bounded,
 }
@@ -220,11 +222,14 @@ def _take_residual(
     residual = reader.counted("residual", reader.remaining)
     known = regressors(shape, group, layers)
     if mode == MODE_STEPPED:
-        return decode_stepped(residual, shape[1], known, _decode)
-    return _decode(mode, residual, shape[1], *known)
+        return decode_stepped(residual, shape[1], known, _decode_exact)
+    lossy = _LOSSY_DECODERS.get(mode)
+    if lossy is not None:
+        return lossy(residual, shape[1], *known)
+    return _decode_exact(mode, residual, shape[1], *known)
 
 
-def _decode(  # noqa: PLR0917
+def _decode_exact(  # noqa: PLR0917
     mode: int,
     residual: bytes,
     n_samples: int,
@@ -237,5 +242,6 @@ def _decode(  # noqa: PLR0917
         return decode_raw(residual, len(san), n_samples)
     decode = _DECODERS.get(mode)
     if decode is None:
-        raise CorruptError(f"residual mode {mode}, expected one of {[0, *sorted(_DECODERS)]}")
+        known = sorted({MODE_RAW, MODE_STEPPED, *_DECODERS, *_LOSSY_DECODERS})
+        raise CorruptError(f"residual mode {mode}, expected one of {known}")
     return decode(residual, n_samples, clock, san, beats, n_kernels)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import numpy as np
@@ -26,22 +23,13 @@ from sancodec.base import (
 from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
-from sancodec.fidelity import Fidelity, Lossless, MaxError, TargetPrdn, TargetSize
+from sancodec.fidelity import Lossless
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
-from sancodec.formats.header import (
-    FIDELITY_LOSSLESS,
-    FIDELITY_MAX_ERROR,
-    FIDELITY_PRDN,
-    FIDELITY_SAN_ONLY,
-    FIDELITY_SIZE,
-    LEVELS,
-)
+from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
 from sancodec.formats.parameters import encode_parameters
-from sancodec.formats.promise import encode_promise
 from sancodec.layers import Group, SanLayer, regressors
-from sancodec.lossy import Coded, LossyEncoder
-from sancodec.lossy_bounds import BoundSearch
-from sancodec.lossy_search import PrdnSearch, SizeSearch
+from sancodec.lossy import LossyEncoder
+from sancodec.lossy_file import LossyFile
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import header_kernels, parameters_of, plan_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
@@ -56,8 +44,6 @@ from sancodec.structure.record import with_derived
 LAYERS = ("signal", "san")
 
 LOSS_WINDOW = 1000
-# Of what is counted over the chunks, more than nearly all files have: three bytes each.
-_MOST_COUNTED = (1 << 21) - 1
 
 Progress = Callable[[int, int], None]
 """Called with the frames done, and the frames in all."""
@@ -66,8 +52,12 @@ Progress = Callable[[int, int], None]
 class SpanObserver(Protocol):
     """Sees every span that is encoded, in order; gives the restoration at the end."""
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that ``finish`` will give, or a few more; 0 where that is not known before."""
+
     def feed(self, span: Recording) -> None:
-        """See the next span."""
+        """See the next span, as it will be decoded."""
 
     def finish(self) -> bytes:
         """Give the restoration of the original files."""
@@ -178,22 +168,25 @@ def encode_stream(
     if source.n_frames < 1 or not source.channels:
         raise RecordError(f"{source.name}: no samples; there is nothing to encode")
     session = session or open_session("cpu")
-    chunk_frames = chunk_frames_of(source, config)
-    header, plan, pieces = _encoding(source, config, session, chunk_frames, jobs_of(jobs))
+    if isinstance(config.fidelity, Lossless):
+        header, plan, pieces = _exact_pieces(source, config, session, jobs_of(jobs))
+    else:
+        encoder = LossyEncoder(source, session, chunk_frames_of(source, config), jobs_of(jobs))
+        n_beside = 0 if restorer is None else restorer.n_bytes
+        header, plan, pieces = _lossy_pieces(source, config, encoder, n_beside)
     writer = ContainerWriter(target, header)
     tally, samples_hash = _Tally(), SampleHash()
-    lossless = header.fidelity == FIDELITY_LOSSLESS
     done = 0
     for span, chunk in pieces:
         writer.add_chunk(chunk.payload)
         tally.add(chunk, plan)
         samples_hash.add(span)
-        if restorer is not None and lossless:
+        if restorer is not None:
             restorer.feed(span)
         done += span.n_frames
         if progress is not None:
             progress(done, source.n_frames)
-    restoration = restorer.finish() if restorer is not None and lossless else b""
+    restoration = restorer.finish() if restorer is not None else b""
     writer.finish(
         Summary(sample_hash=samples_hash.digest(), restoration=restoration, **vars(tally))
     )
@@ -201,93 +194,29 @@ def encode_stream(
 
 
 _Pieces = Iterator[tuple[Recording, EncodedChunk]]
+"""Spans as they will be decoded, each with its chunk."""
 
 
-def _encoding(
-    source: RecordSource,
-    config: CodecConfig,
-    session: SynthesisSession,
-    chunk_frames: int,
-    n_jobs: int,
+def _exact_pieces(
+    source: RecordSource, config: CodecConfig, session: SynthesisSession, n_jobs: int
 ) -> tuple[Header, EncodingPlan, _Pieces]:
-    """Give the header, the plan, and the spans as they will be decoded, with their chunks."""
-    fidelity = config.fidelity
-    if isinstance(fidelity, Lossless):
-        base, plan = _plan(source, config, session, chunk_frames)
-        spans = wide_spans(source, base, chunk_frames, context_frames(plan.chunks))
-        encode = functools.partial(_encode_span, plan, session)
-        pieces = map_in_order(encode, spans, n_jobs)
-        return _header(source, plan, chunk_frames), plan, pieces
-    encoder = LossyEncoder(source, session, chunk_frames, n_jobs)
-
-    def size(coded: Coded) -> int:
-        return _file_size(_lossy_header(source, coded, chunk_frames, fidelity), coded)
-
-    plan = plan_record(source, config, session, chunk_frames)
-    coded = _search(encoder, plan, source, fidelity, size)
-    header = _lossy_header(source, coded, chunk_frames, fidelity)
-    return header, replace(coded.plan, signals=coded.signals), encoder.pieces(coded)
+    chunk_frames = chunk_frames_of(source, config)
+    base, plan = _plan(source, config, session, chunk_frames)
+    spans = wide_spans(source, base, chunk_frames, context_frames(plan.chunks))
+    encode = functools.partial(_encode_span, plan, session)
+    return _header(source, plan, chunk_frames), plan, map_in_order(encode, spans, n_jobs)
 
 
-def _search(
-    encoder: LossyEncoder,
-    plan: EncodingPlan,
-    source: RecordSource,
-    fidelity: Fidelity,
-    size: Callable[[Coded], int],
-) -> Coded:
-    """Give the best coding that keeps what the fidelity promises."""
-    if isinstance(fidelity, TargetPrdn):
-        return PrdnSearch(encoder, plan, fidelity.percent, size).best()
-    if isinstance(fidelity, MaxError):
-        bounds = fidelity.in_adc_units(source.channels)
-        return BoundSearch(encoder, plan, bounds, size).best()
-    if isinstance(fidelity, TargetSize):
-        n_bytes = int(fidelity.bits(source.source_bits_per_sample) * encoder.n_samples / 8)
-        coded = SizeSearch(encoder, plan, n_bytes, size).best()
-        if size(coded) > n_bytes:
-            raise ConfigError(
-                f"{source.name}: {n_bytes} bytes are fewer than the least that was reached, "
-                f"{size(coded)}; ask for more"
-            )
-        return coded
-    if not plan.searches:
-        raise ConfigError(
-            f"{source.name}: no kernels fit it, so nothing but a level would be left of the SAN "
-            "layer alone; give a model, or a PRDN"
-        )
-    return encoder.run(plan, encoder.loss(np.zeros(len(source.channels))))
-
-
-def _lossy_header(
-    source: RecordSource, coded: Coded, chunk_frames: int, fidelity: Fidelity
-) -> Header:
-    """Give the header of a coding, with what it promises and what it has reached."""
-    number = FIDELITY_SAN_ONLY
-    wanted: tuple[float, ...] = ()
-    if isinstance(fidelity, TargetPrdn):
-        number, wanted = FIDELITY_PRDN, (fidelity.percent,)
-    elif isinstance(fidelity, MaxError):
-        bounds = fidelity.in_adc_units(source.channels)
-        number, wanted = FIDELITY_MAX_ERROR, tuple(float(bound) for bound in bounds)
-    elif isinstance(fidelity, TargetSize):
-        number, wanted = FIDELITY_SIZE, (fidelity.bits(source.source_bits_per_sample),)
-    return replace(
-        _header(source, coded.plan, chunk_frames),
-        fidelity=number,
-        promise=encode_promise(coded.promise(wanted)),
-    )
-
-
-def _file_size(header: Header, coded: Coded) -> int:
-    """Give the bytes of the file that a coding becomes, or a few more."""
-    with Path(os.devnull).open("wb") as nowhere:
-        writer = ContainerWriter(nowhere, header)
-        for chunk in coded.chunks:
-            writer.add_chunk(chunk.payload)
-        most = {field.name: _MOST_COUNTED for field in dataclasses.fields(_Tally)}
-        writer.finish(Summary(sample_hash=bytes(32), restoration=b"", **most))
-        return writer.n_bytes
+def _lossy_pieces(
+    source: RecordSource, config: CodecConfig, encoder: LossyEncoder, n_beside: int
+) -> tuple[Header, EncodingPlan, _Pieces]:
+    chunk_frames = encoder.chunk_frames
+    plan = plan_record(source, config, encoder.session, chunk_frames)
+    header_of = functools.partial(_header, source, chunk_frames=chunk_frames)
+    file = LossyFile(source, config.fidelity, encoder, header_of, n_beside)
+    coded = file.search(plan)
+    plan = replace(coded.plan, signals=coded.signals)
+    return file.header(coded), plan, encoder.pieces(coded)
 
 
 def _plan(

@@ -81,8 +81,8 @@ class LossyEncoder:
         self, source: RecordSource, session: SynthesisSession, chunk_frames: int, jobs: int
     ) -> None:
         self._source = source
-        self._session = session
-        self._chunk_frames = chunk_frames
+        self.session = session
+        self.chunk_frames = chunk_frames
         self._jobs = jobs
         self._missing = source.missing
         self.n_samples = source.n_frames * sum(c.samples_per_frame for c in source.channels)
@@ -121,12 +121,12 @@ class LossyEncoder:
         return Coded(plan, chunks, tallies)
 
     def _spans(self, context: int) -> Iterator[WideSpan]:
-        return wide_spans(self._source, self._source, self._chunk_frames, context)
+        return wide_spans(self._source, self._source, self.chunk_frames, context)
 
     def _code(self, plan: EncodingPlan, number: int, wide: WideSpan) -> _Piece:
         span = wide.chunk
         activations = self._activations(plan, number, wide)
-        chunk = encode_chunk(span, plan.chunks, activations, self._session)
+        chunk = encode_chunk(span, plan.chunks, activations, self.session)
         decoded, _ = self._decode(plan, chunk, span)
         # Arrays of all chunks together would take as much memory as the record.
         return _Piece(span, replace(chunk, layers=(), coded=_nothing(span)), decoded)
@@ -144,9 +144,7 @@ class LossyEncoder:
     def _decode(
         self, plan: EncodingPlan, chunk: EncodedChunk, span: Recording
     ) -> tuple[Recording, tuple[SanLayer, ...]]:
-        return decode_chunk(
-            chunk.payload, _nothing(span), plan.chunks, span.n_frames, self._session
-        )
+        return decode_chunk(chunk.payload, _nothing(span), plan.chunks, span.n_frames, self.session)
 
     def deviations(self) -> NDArray[np.float64]:
         """Give the standard deviation of each channel, 1 where there is none, in ADC units."""

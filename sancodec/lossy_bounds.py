@@ -51,7 +51,7 @@ class BoundSearch:
     def _transformed(self) -> Coded:
         """Give the smallest coding by coefficients with corrections."""
         factor = _FIRST
-        turning: NDArray[np.float64] | None = self._steps(1.0)
+        turning = self._steps(1.0)
         plan = self._plan.for_steps(self._steps(factor))
         best = self._run(plan, factor, turning)
         for move in (_MOVE, 1.0 / _MOVE):
@@ -60,8 +60,10 @@ class BoundSearch:
                 if self._size(coded) >= self._size(best):
                     break
                 best, factor = coded, factor * move
-        others = [self._run(plan, factor, None)]
+        others = [self._run(plan, factor, None)] if turning.size > 1 else []
         if plan.searches:
+            level = self._plan.for_steps(self._steps(factor), level=True)
+            others.append(self._run(level, factor, turning))
             others.append(self._run(plan.without_layers(), factor, turning))
         return min([best, *others], key=self._size)
 

@@ -20,7 +20,7 @@ from sancodec.planning import EncodingPlan
 Size = Callable[[Coded], int]
 """Gives the bytes of the file that a coding becomes."""
 
-_MAX_PASSES, _MAX_QUICK_PASSES, _FEW_SAMPLES = 8, 20, 1 << 18
+_MAX_PASSES, _MAX_QUICK_PASSES, _FEW_SAMPLES = 9, 20, 1 << 18
 # The pass that settles what else there is to choose.
 _CHOOSE_AT = 2
 _CLOSE = 0.996
@@ -31,7 +31,7 @@ _CLOSE_SIZE, _AIM_SIZE = 0.985, 0.994
 _FIRST_STEP = 3.0
 _FIRST_PRDN = 5.0
 # How steps go with the error, as exponents: at first, and what passes may say it is.
-_EXPONENT, _LEAST_EXPONENT, _MOST_EXPONENT = 1.3, 0.5, 3.0
+_EXPONENT, _LEAST_EXPONENT, _MOST_EXPONENT = 1.5, 0.5, 5.0
 _TOLD_APART = 0.003
 # How bytes fall with the error, as an exponent.
 _USUAL_FALL, _MIN_FALL, _MAX_FALL = 1.5, 0.5, 2.5
@@ -102,10 +102,11 @@ class _Search(ABC):
         return math.log(_SHRINK)
 
     def _approach(self) -> None:
-        slopes = _Slopes(self._steps)
+        slopes = _Slopes(self._steps.size)
         for number in range(self._n_passes):
             if number == _CHOOSE_AT:
                 self._choose()
+                slopes.forget()
             coded = self._try()
             if self._keeps(coded) and self._close(coded):
                 return
@@ -116,11 +117,15 @@ class _Search(ABC):
             self._steps = np.minimum(moved, self._largest)
 
     def _choose(self) -> None:
-        """Choose whether leads are turned and have SAN layers: fewest bytes for the same error."""
+        """Choose how amplitudes are fitted, and whether leads are turned and have SAN layers.
+
+        What takes fewest bytes for the same error stays.
+        """
         steps = np.exp(self._steps)
         self._best = None
         plans = [self._plan.for_steps(steps)]
-        plans += [self._plan.without_layers()] if self._plan.searches else []
+        if self._plan.searches:
+            plans += [self._plan.for_steps(steps, level=True), self._plan.without_layers()]
         least = math.inf
         for turning in [steps, None] if steps.size > 1 else [steps]:
             for plan in plans if turning is not None else [self._plan]:
@@ -232,13 +237,21 @@ class _Slopes:
 
     Parameters
     ----------
-    steps : (n_leads,) float64
-        Where the search begins.
+    n_leads : int
     """
 
-    def __init__(self, steps: NDArray[np.float64]) -> None:
+    def __init__(self, n_leads: int) -> None:
         self._last: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-        self._exponents = np.full(steps.size, _EXPONENT)
+        self._exponents = np.full(n_leads, _EXPONENT)
+        # The steps with which a lead was last below its target, and above it.
+        self._below = np.full(n_leads, -np.inf)
+        self._above = np.full(n_leads, np.inf)
+
+    def forget(self) -> None:
+        """Keep the slopes alone: leads are coded in another way from now on."""
+        self._last = None
+        self._below = np.full_like(self._below, -np.inf)
+        self._above = np.full_like(self._above, np.inf)
 
     def next(
         self, steps: NDArray[np.float64], errors: NDArray[np.float64], aim: float
@@ -247,9 +260,16 @@ class _Slopes:
         if self._last is not None:
             self._learn(steps - self._last[0], errors - self._last[1])
         self._last = steps, errors
-        return steps + self._exponents * (math.log(aim) - errors)
+        below = errors <= 0.0
+        self._below = np.where(below, steps, self._below)
+        self._above = np.where(below, self._above, steps)
+        # Leads move one another: what contradicts the last pass counts no more.
+        self._above[below & (self._above <= steps)] = np.inf
+        self._below[~below & (self._below >= steps)] = -np.inf
+        moved = steps + self._exponents * (math.log(aim) - errors)
+        return np.asarray(np.clip(moved, self._below, self._above))
 
     def _learn(self, steps: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
         told = (np.abs(errors) > _TOLD_APART) & (steps * errors > 0.0)
-        found = np.divide(steps, errors, out=np.full_like(steps, _EXPONENT), where=told)
+        found = np.divide(steps, errors, out=self._exponents.copy(), where=told)
         self._exponents = np.clip(found, _LEAST_EXPONENT, _MOST_EXPONENT)

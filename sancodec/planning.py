@@ -53,13 +53,16 @@ class EncodingPlan:
             found.append(search.find(leads_of(span, group), lead_in * spf, n_frames * spf))
         return found
 
-    def for_steps(self, steps: NDArray[np.float64]) -> EncodingPlan:
-        """Give the plan with amplitudes as fine as (n_channels,) steps of a quantiser ask for."""
+    def for_steps(self, steps: NDArray[np.float64], *, level: bool = False) -> EncodingPlan:
+        """Give the plan with amplitudes as fine as (n_channels,) steps of a quantiser ask for.
+
+        With ``level`` they are fitted to all but the baseline.
+        """
         searches = []
         for search in self.searches:
             channels = self.chunks.groups[search.san.group].channels
             own = steps[[channels[lead] for lead in search.san.leads]]
-            searches.append(search.for_steps(own))
+            searches.append(search.for_steps(own, level=level))
         layers = tuple(search.san for search in searches)
         return replace(self, chunks=replace(self.chunks, layers=layers), searches=tuple(searches))
 

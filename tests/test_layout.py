@@ -35,6 +35,7 @@ LAYERS = (
     ("lossy",),
     ("lossy_search",),
     ("lossy_bounds",),
+    ("lossy_file",),
     ("codec",),
     ("inspection",),
     ("files",),

@@ -38,11 +38,11 @@ from sancodec.residual.transform.wavelet import (
     synthesise,
 )
 
-SLOPE = 0.115
-"""Squared error, in squared steps, that a bit may save: what it saves at high rates."""
+SLOPE = 0.15
+"""Squared error, in squared steps, that a bit may save; a little more than at high rates."""
 
 _ECG_FS = 360.0
-_ECG_LEVELS = 8
+_ECG_LEVELS = 9
 _LEAST_LEVELS = 3
 _UNIT = float(1 << FRACTION_BITS)
 _STRAIGHT, _ROTATED, _SAN_ONLY = range(3)
@@ -70,7 +70,7 @@ class LeadScale:
 
 
 def levels_for(n_samples: int, clock: float) -> int:
-    """Give how many levels a wavelet has, so that the slowest band is below 0.7 Hz of an ECG."""
+    """Give how many levels a wavelet has, so that the slowest band is below 0.4 Hz of an ECG."""
     levels = _ECG_LEVELS + round(math.log2(min(max(clock, 1e-3), 1e6) / _ECG_FS))
     return min(max(levels, _LEAST_LEVELS), most_levels(n_samples), MAX_LEVELS)
 

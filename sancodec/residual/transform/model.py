@@ -25,8 +25,8 @@ _ONE = 1 << PROBABILITY_BITS
 _CELLS = 4096
 _LEAST = 1.0 / _CELLS
 _BIAS = 0.3
-_FIRST_WEIGHT = 0.3
-_WEIGHT_RATE = 0.0125
+_FIRST_WEIGHT = 0.25
+_WEIGHT_RATE = 0.02
 _SLOWEST = 180.0
 # The first decision in a context counts as 1 / _HASTE; an expert that has seen n decisions speaks
 # with (n + _TRUST) / (n + _DOUBT) of its voice.
