@@ -33,7 +33,9 @@ OURS = {
     "sancodec": CodecConfig(),
     "sancodec --level fast": CodecConfig(level="fast"),
     "sancodec --level max": CodecConfig(level="max"),
-    "sancodec without SAN": CodecConfig(model="none"),
+    "sancodec --model none": CodecConfig(model="none"),
+    "sancodec --level fast --model none": CodecConfig(level="fast", model="none"),
+    "sancodec --level max --model none": CodecConfig(level="max", model="none"),
 }
 REFERENCE = "flac -8"
 

@@ -52,8 +52,8 @@ from sancodec.files import encode_file
     type=click.Choice(["fast", "default", "max"]),
     default="default",
     show_default=True,
-    help="fast decodes several times as fast as default; max is smaller at a tenth of its speed, "
-    "and provisional: not for keeping.",
+    help="fast decodes several times as fast as default; max is smaller still, at a tenth of its "
+    "speed.",
 )
 @click.option(
     "--chunk",

@@ -1,9 +1,9 @@
-"""Container version 1: one file for a whole record, as SPEC.md has it."""
+"""The container: one file for a whole record, as SPEC.md has it. Version 2; 1 is read, too."""
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from sancodec.errors import (
@@ -21,13 +21,15 @@ from sancodec.formats.header import (
     encode_header,
     encode_summary,
 )
+from sancodec.formats.header1 import decode_header_1
 from sancodec.formats.wire import ByteReader, ByteWriter
 
 __all__ = ["ChunkEntry", "ContainerReader", "ContainerWriter", "Header", "Span", "Summary"]
 
 # A byte above 127, a CR LF and a lone LF: a transfer in text mode changes at least one of them.
 MAGIC = b"\x89SAN\r\n\x1a\n"
-VERSION = 1
+VERSION = 2
+OLD_VERSION = 1
 END_MAGIC = b"SAN\x1a"
 
 SECTION_HEADER = 1
@@ -36,7 +38,8 @@ SECTION_RESTORATION = 3
 SECTION_INDEX = 4
 
 _N_START = len(MAGIC) + 1
-_N_FOOTER = 8 + len(END_MAGIC)
+_N_OLD_FOOTER = 8 + len(END_MAGIC)
+_N_OLD_HASH = 32
 _N_CRC = 4
 _MAX_HEAD = 11
 
@@ -106,14 +109,14 @@ class ContainerWriter:
                 f"{self._header.name}: {len(self._chunk_sizes)} chunks written, "
                 f"expected {self._header.n_chunks}"
             )
-        if summary.restoration:
-            self._write(_encode_section(SECTION_RESTORATION, summary.restoration))
-        offset = self._n_bytes
         index = ByteWriter().raw(encode_summary(summary))
-        for size in self._chunk_sizes:
+        # The last chunk ends where the index begins.
+        for size in self._chunk_sizes[:-1]:
             index.varint(size)
-        self._write(_encode_section(SECTION_INDEX, index.getvalue()))
-        self._write(ByteWriter().u64(offset).raw(END_MAGIC).getvalue())
+        section = _encode_section(SECTION_INDEX, index.raw(summary.restoration).getvalue())
+        self._write(section)
+        # Read from the end, so its first byte stands last.
+        self._write(ByteWriter().varint(len(section)).getvalue()[::-1] + END_MAGIC)
 
     def _write(self, encoded: bytes) -> None:
         self._target.write(encoded)
@@ -142,13 +145,15 @@ class ContainerReader:
         self._source = source
         self._name = name
         self._n_bytes = source.seek(0, 2)
-        self._check_start()
-        index_offset = self._read_footer()
+        self._version = self._check_start()
+        index_offset, end = self._find_index()
         self._spans = [Span(0, _N_START, "magic and version")]
         head, n_head = self._read_section(_N_START, index_offset, SECTION_HEADER, "header")
         self._spans.append(Span(_N_START, n_head, "header"))
-        self.header = decode_header(head, name)
-        self.chunks, self.summary = self._read_index(index_offset)
+        decode = decode_header_1 if self._version == OLD_VERSION else decode_header
+        self.header = decode(head, name)
+        self.chunks, self.summary = self._read_index(index_offset, end)
+        self._spans.append(Span(end, self._n_bytes - end, "footer"))
 
     def read_chunk(self, i: int) -> bytes:
         """Give the payload of chunk ``i``, its checksum compared.
@@ -172,7 +177,8 @@ class ContainerReader:
         """Give what every byte of the file is: spans in order, without gap or overlap."""
         return list(self._spans)
 
-    def _check_start(self) -> None:
+    def _check_start(self) -> int:
+        """Give the version."""
         start = self._read(0, min(_N_START, self._n_bytes))
         if not MAGIC.startswith(start[: len(MAGIC)]):
             problem = f"not a .san file (it begins with {start.hex(' ')})"
@@ -184,62 +190,84 @@ class ContainerReader:
                 f"{self._name}: the file ends after {len(start)} bytes, within its magic; "
                 "copy it again from its origin"
             )
-        if start[-1] != VERSION:
+        if start[-1] not in {OLD_VERSION, VERSION}:
             raise UnsupportedError(
-                f"{self._name}: container version {start[-1]}, this sancodec reads version "
-                f"{VERSION}; try a newer sancodec"
+                f"{self._name}: container version {start[-1]}, this sancodec reads versions "
+                f"{OLD_VERSION} to {VERSION}; try a newer sancodec"
             )
+        return start[-1]
 
-    def _read_footer(self) -> int:
-        offset = self._n_bytes - _N_FOOTER
-        footer = self._read(offset, _N_FOOTER) if offset >= _N_START else b""
-        if not footer.endswith(END_MAGIC):
+    def _find_index(self) -> tuple[int, int]:
+        """Give where the section of the index begins and ends; the footer is behind it."""
+        n_longest = 10 + len(END_MAGIC)
+        n_tail = max(0, min(n_longest, self._n_bytes - _N_START))
+        tail = self._read(self._n_bytes - n_tail, n_tail)
+        if not tail.endswith(END_MAGIC) or len(tail) == len(END_MAGIC):
             raise TruncatedError(
                 f"{self._name}: the file does not end as a .san file does ({self._n_bytes} bytes): "
                 "it was cut short, and the index at its end is lost; copy it again from its origin"
             )
-        index_offset = int.from_bytes(footer[:8], "little")
-        if not _N_START < index_offset < offset:
+        if self._version == OLD_VERSION:
+            end = self._n_bytes - _N_OLD_FOOTER
+            offset = int.from_bytes(tail[-_N_OLD_FOOTER : -len(END_MAGIC)], "little")
+        else:
+            reader = ByteReader(tail[: -len(END_MAGIC)][::-1], f"{self._name}: footer")
+            n_index = reader.varint("size of the index")
+            end = self._n_bytes - len(END_MAGIC) - reader.offset
+            offset = end - n_index
+        if not _N_START < offset < end:
             raise CorruptError(
-                f"{self._name}: footer: index at offset {index_offset}, expected "
-                f"{_N_START + 1} to {offset - 1}"
+                f"{self._name}: footer: index at offset {offset}, expected "
+                f"{_N_START + 1} to {end - 1}"
             )
-        return index_offset
+        return offset, end
 
-    def _read_index(self, offset: int) -> tuple[tuple[ChunkEntry, ...], Summary]:
-        """Give the chunks and the summary; completes the account."""
-        end = self._n_bytes - _N_FOOTER
+    def _read_index(self, offset: int, end: int) -> tuple[tuple[ChunkEntry, ...], Summary]:
+        """Give the chunks and the summary; adds both to the account."""
         payload, n_index = self._read_section(offset, end, SECTION_INDEX, "summary and index")
         if offset + n_index != end:
             raise CorruptError(
                 f"{self._name}: {end - offset - n_index} bytes between the index and the footer"
             )
         reader = ByteReader(payload, self._name)
-        summary = decode_summary(reader, b"")
-        chunks = self._decode_entries(reader)
-        summary = Summary(**{**vars(summary), "restoration": self._read_restoration(offset)})
-        self._spans.append(Span(offset, n_index, "summary and index"))
-        self._spans.append(Span(end, _N_FOOTER, "footer"))
-        return chunks, summary
+        what = "summary and index"
+        if self._version == OLD_VERSION:
+            summary = decode_summary(reader, _N_OLD_HASH)
+            chunks = self._decode_entries(reader, self.header.n_chunks, None)
+            reader.expect_end("index")
+            restoration = self._read_restoration(offset)
+        else:
+            summary = decode_summary(reader)
+            chunks = self._decode_entries(reader, max(0, self.header.n_chunks - 1), offset)
+            restoration = bytes(reader.take(reader.remaining, "restoration"))
+            if restoration:
+                what = "summary, index and restoration"
+        self._spans.append(Span(offset, n_index, what))
+        return chunks, replace(summary, restoration=restoration)
 
-    def _decode_entries(self, reader: ByteReader) -> tuple[ChunkEntry, ...]:
+    def _decode_entries(
+        self, reader: ByteReader, n_sizes: int, stop: int | None
+    ) -> tuple[ChunkEntry, ...]:
+        """Give the chunks; a last one without its size, if there is any, ends at ``stop``."""
         header = self.header
         # Every size takes a byte at least: a count that cannot be is refused before the list grows.
-        if header.n_chunks > reader.remaining:
-            raise reader.corrupt(
-                "index", f"{reader.remaining} bytes for the sizes of {header.n_chunks} chunks"
-            )
+        if n_sizes > reader.remaining:
+            raise reader.corrupt("index", f"{reader.remaining} bytes for {n_sizes} sizes of chunks")
+        sizes = [reader.varint(f"size of chunk {i}", self._n_bytes) for i in range(n_sizes)]
         offset = self._spans[-1].stop
+        if stop is not None:
+            rest = stop - offset - sum(sizes)
+            if (rest > 0) != (header.n_chunks > 0):
+                raise reader.corrupt("index", f"{rest} bytes left for the last chunk")
+            sizes += [rest] * (rest > 0)
         entries = []
-        for i in range(header.n_chunks):
-            n_bytes = reader.varint(f"size of chunk {i}", self._n_bytes)
+        for i, n_bytes in enumerate(sizes):
             start = i * header.chunk_frames
             n_frames = min(header.chunk_frames, header.n_frames - start)
             entry = ChunkEntry(start=start, n_frames=n_frames, offset=offset, n_bytes=n_bytes)
             entries.append(entry)
             self._spans.append(Span(offset, n_bytes, f"chunk {i}"))
             offset += n_bytes
-        reader.expect_end("index")
         return tuple(entries)
 
     def _read_restoration(self, index_offset: int) -> bytes:

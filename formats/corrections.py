@@ -13,7 +13,8 @@ from sancodec.errors import CorruptError
 from sancodec.formats.compressed import MAX_WINDOW
 from sancodec.formats.dat_formats import Octets
 
-_MAX_INLINE_BYTES = 1 << 16
+MAX_INLINE_BYTES = 1 << 16
+"""Longer ones are attached."""
 _PIECE_BYTES = 1 << 20
 _LEVEL = 9
 
@@ -25,10 +26,10 @@ class Correction:
     ``encoded`` is the XOR itself, or one zstd frame of it when ``attached``.
     """
 
-    start: int
-    n_bytes: int
-    attached: bool
-    encoded: bytes
+    start: int = 0
+    n_bytes: int = 0
+    attached: bool = False
+    encoded: bytes = b""
 
 
 class CorrectionCollector:
@@ -74,7 +75,7 @@ class CorrectionCollector:
 
     def _add(self, difference: bytes) -> None:
         self._n_bytes += len(difference)
-        if self._compressor is None and self._n_bytes <= _MAX_INLINE_BYTES:
+        if self._compressor is None and self._n_bytes <= MAX_INLINE_BYTES:
             self._inline += difference
             return
         if self._compressor is None:

@@ -6,7 +6,17 @@ import math
 from dataclasses import dataclass
 
 from sancodec.errors import RecordError, UnsupportedError
+from sancodec.formats.channels import (
+    MAX_ADC_RES,
+    MAX_CHANNELS,
+    MAX_FRAME_SAMPLES,
+    MAX_TEXT_BYTES,
+    put_channels,
+    take_channels,
+)
 from sancodec.formats.compressed import compress, decompress
+from sancodec.formats.decimals import put_decimal, take_decimal
+from sancodec.formats.phrases import phrases
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel
 
@@ -21,16 +31,18 @@ LEVEL_MAX = 2
 LEVELS = {"fast": LEVEL_FAST, "default": LEVEL_DEFAULT, "max": LEVEL_MAX}
 
 MAX_FRAMES = 1 << 40
-MAX_CHANNELS = 256
-MAX_FRAME_SAMPLES = 1 << 16
 MAX_CHUNK_SAMPLES = 1 << 26
 MAX_CHUNKS = 1 << 24
-MAX_TEXT_BYTES = 1 << 10
 MAX_TABLE_BYTES = 1 << 20
 MAX_PARAMETER_BYTES = 1 << 16
 MAX_PROMISE_BYTES = 1 << 13
 MAX_KERNEL_BYTES = 1 << 24
-DIGEST_BYTES = 32
+DIGEST_BYTES = 8
+"""Bytes of a model's digest: the first of SHA-256."""
+DIGEST_SIZES = (0, DIGEST_BYTES, 32)
+"""Those that are read; files of version 1 of the container have all 32."""
+HASH_BYTES = 16
+"""Bytes of the hash of all samples: the first of SHA-256."""
 
 _FIDELITIES = (
     FIDELITY_LOSSLESS,
@@ -40,7 +52,6 @@ _FIDELITIES = (
     FIDELITY_SAN_ONLY,
 )
 _LEVELS = tuple(LEVELS.values())
-_MAX_ADC_RES = 64
 _MAX_SIGNED = 1 << 62
 
 
@@ -66,7 +77,7 @@ class Header:
     parameters : bytes
         Parameters of the codec, opaque here.
     model_digest : bytes
-        SHA-256 of the kernels of a model that has to be found, or nothing.
+        The first bytes of SHA-256 of the kernels of a model that has to be found, or nothing.
     kernels : bytes
         Embedded kernels, opaque here, or nothing.
     promise : bytes
@@ -103,7 +114,8 @@ class Summary:
     Attributes
     ----------
     sample_hash : bytes
-        SHA-256 over the interleaved samples of all chunks as little-endian int32.
+        SHA-256 over the interleaved samples of all chunks as little-endian int32; of it, a file
+        has the first HASH_BYTES, one of version 1 of the container all.
     n_activations, n_amplitudes : int
         Positions, and non-zero amplitudes over all leads.
     san_bytes, residual_bytes : int
@@ -134,18 +146,20 @@ def encode_header(header: Header) -> bytes:
     RecordError
         A field is outside of what the container can hold.
     """
-    _known(header.fidelity, _FIDELITIES, f"{header.name}: fidelity")
-    _known(header.level, _LEVELS, f"{header.name}: level")
-    problem = _find_problem(header)
+    known_fidelity(header.fidelity, header.name)
+    known_level(header.level, header.name)
+    problem = find_problem(header)
     if problem:
         raise RecordError(f"{header.name}: {problem}")
-    writer = ByteWriter().varint(header.n_frames).varint(header.chunk_frames).f64(header.fs)
-    writer.varint(header.fidelity).varint(header.level)
+    fields = ByteWriter().varint(header.n_frames).varint(header.chunk_frames)
+    put_decimal(fields, header.fs)
+    fields.varint(header.fidelity).varint(header.level).text(header.name)
+    put_channels(fields, header.channels)
     if header.fidelity != FIDELITY_LOSSLESS:
-        writer.counted(header.promise)
-    writer.counted(compress(_encode_channels(header)))
-    writer.counted(header.parameters).counted(header.model_digest).counted(header.kernels)
-    return writer.getvalue()
+        fields.counted(header.promise)
+    fields.counted(header.parameters).counted(header.model_digest)
+    stored = compress(fields.getvalue(), phrases())
+    return ByteWriter().counted(stored).raw(header.kernels).getvalue()
 
 
 def decode_header(payload: bytes | memoryview, name: str) -> Header:
@@ -159,88 +173,76 @@ def decode_header(payload: bytes | memoryview, name: str) -> Header:
         A field is missing or outside of its limits.
     """
     reader = ByteReader(payload, name)
-    n_frames = reader.varint("number of frames", MAX_FRAMES)
-    chunk_frames = reader.varint("frames in a chunk", MAX_FRAMES)
-    fs = reader.f64("sampling frequency")
-    fidelity = _known(reader.varint("fidelity"), _FIDELITIES, f"{name}: fidelity")
-    level = _known(reader.varint("level"), _LEVELS, f"{name}: level")
+    stored = reader.counted("fields", MAX_TABLE_BYTES)
+    kernels = _take_kernels(reader)
+    fields = ByteReader(decompress(stored, MAX_TABLE_BYTES, f"{name}: fields", phrases()), name)
+    n_frames = fields.varint("number of frames", MAX_FRAMES)
+    chunk_frames = fields.varint("frames in a chunk", MAX_FRAMES)
+    fs = take_decimal(fields, "sampling frequency")
+    fidelity = known_fidelity(fields.varint("fidelity"), name)
+    level = known_level(fields.varint("level"), name)
+    record_name = fields.text("record name", MAX_TEXT_BYTES)
+    channels = take_channels(fields)
     lossy = fidelity != FIDELITY_LOSSLESS
-    promise = reader.counted("promise", MAX_PROMISE_BYTES) if lossy else b""
-    stored = reader.counted("name and channels", MAX_TABLE_BYTES)
-    table = decompress(stored, MAX_TABLE_BYTES, f"{name}: name and channels")
-    record_name, channels = _decode_channels(table, name)
     header = Header(
-        name=record_name,
-        fs=fs,
-        channels=channels,
         n_frames=n_frames,
         chunk_frames=chunk_frames,
+        fs=fs,
         fidelity=fidelity,
         level=level,
-        parameters=reader.counted("codec parameters", MAX_PARAMETER_BYTES),
-        model_digest=reader.counted("model digest", DIGEST_BYTES),
-        kernels=reader.counted("kernels", MAX_KERNEL_BYTES),
-        promise=promise,
+        name=record_name,
+        channels=channels,
+        promise=fields.counted("promise", MAX_PROMISE_BYTES) if lossy else b"",
+        parameters=fields.counted("codec parameters", MAX_PARAMETER_BYTES),
+        model_digest=fields.counted("model digest", DIGEST_SIZES[-1]),
+        kernels=kernels,
     )
-    reader.expect_end("header")
-    problem = _find_problem(header)
+    fields.expect_end("header")
+    problem = find_problem(header)
     if problem:
-        raise reader.corrupt("header", problem)
+        raise fields.corrupt("header", problem)
     return header
 
 
+def _take_kernels(reader: ByteReader) -> bytes:
+    """Give the embedded kernels: what is left, at most MAX_KERNEL_BYTES."""
+    if reader.remaining > MAX_KERNEL_BYTES:
+        raise reader.corrupt("kernels", f"{reader.remaining} bytes, at most {MAX_KERNEL_BYTES}")
+    return bytes(reader.take(reader.remaining, "kernels"))
+
+
 def encode_summary(summary: Summary) -> bytes:
-    """Give the fields of a summary but for the restoration, which has its own section."""
-    assert len(summary.sample_hash) == DIGEST_BYTES
-    writer = ByteWriter().raw(summary.sample_hash)
+    """Give the fields of a summary but for the restoration, which stands behind the index."""
+    assert len(summary.sample_hash) >= HASH_BYTES
+    writer = ByteWriter().raw(summary.sample_hash[:HASH_BYTES])
     writer.varint(summary.n_activations).varint(summary.n_amplitudes)
     writer.varint(summary.san_bytes).varint(summary.residual_bytes)
     writer.varint(summary.san_error).varint(summary.san_reference)
     return writer.getvalue()
 
 
-def decode_summary(reader: ByteReader, restoration: bytes) -> Summary:
-    """Take the fields that ``encode_summary`` wrote and give the summary."""
+def decode_summary(reader: ByteReader, n_hash: int = HASH_BYTES) -> Summary:
+    """Take the fields that ``encode_summary`` wrote; the restoration is not among them."""
     return Summary(
-        sample_hash=bytes(reader.take(DIGEST_BYTES, "sample hash")),
+        sample_hash=bytes(reader.take(n_hash, "sample hash")),
         n_activations=reader.varint("number of activations"),
         n_amplitudes=reader.varint("number of amplitudes"),
         san_bytes=reader.varint("bytes of the SAN layer"),
         residual_bytes=reader.varint("bytes of the residual layer"),
         san_error=reader.varint("sum of errors of the SAN layer"),
         san_reference=reader.varint("sum of magnitudes"),
-        restoration=restoration,
+        restoration=b"",
     )
 
 
-def _encode_channels(header: Header) -> bytes:
-    writer = ByteWriter().text(header.name).varint(len(header.channels))
-    for channel in header.channels:
-        writer.text(channel.name).text(channel.units).f64(channel.adc_gain)
-        writer.zigzag(channel.baseline).varint(channel.adc_res).zigzag(channel.adc_zero)
-        writer.varint(channel.samples_per_frame)
-    return writer.getvalue()
+def known_fidelity(number: int, name: str) -> int:
+    """Give the number of a fidelity; UnsupportedError when it is not of this version."""
+    return _known(number, _FIDELITIES, f"{name}: fidelity")
 
 
-def _decode_channels(table: bytes, name: str) -> tuple[str, tuple[Channel, ...]]:
-    reader = ByteReader(table, name)
-    record_name = reader.text("record name", MAX_TEXT_BYTES)
-    n_channels = reader.varint("number of channels", MAX_CHANNELS)
-    channels = tuple(_decode_channel(reader, f"channel {i}") for i in range(n_channels))
-    reader.expect_end("name and channels")
-    return record_name, channels
-
-
-def _decode_channel(reader: ByteReader, field: str) -> Channel:
-    return Channel(
-        name=reader.text(f"{field}, name", MAX_TEXT_BYTES),
-        units=reader.text(f"{field}, units", MAX_TEXT_BYTES),
-        adc_gain=reader.f64(f"{field}, ADC gain"),
-        baseline=reader.zigzag(f"{field}, baseline"),
-        adc_res=reader.varint(f"{field}, ADC resolution", _MAX_ADC_RES),
-        adc_zero=reader.zigzag(f"{field}, ADC zero"),
-        samples_per_frame=reader.varint(f"{field}, samples per frame", MAX_FRAME_SAMPLES),
-    )
+def known_level(number: int, name: str) -> int:
+    """Give the number of a level; UnsupportedError when it is not of this version."""
+    return _known(number, _LEVELS, f"{name}: level")
 
 
 def _known(number: int, known: tuple[int, ...], field: str) -> int:
@@ -256,7 +258,7 @@ def _listed(numbers: tuple[int, ...]) -> str:
     return ", ".join(str(number) for number in numbers)
 
 
-def _find_problem(header: Header) -> str:
+def find_problem(header: Header) -> str:
     """Say what no container can hold, or nothing; encoder and decoder ask the same."""
     for field, found, low, high in (
         ("number of channels", len(header.channels), 1, MAX_CHANNELS),
@@ -271,8 +273,8 @@ def _find_problem(header: Header) -> str:
     ):
         if not low <= found <= high:
             return f"{field} is {found}, expected {low} to {high}"
-    if len(header.model_digest) not in (0, DIGEST_BYTES):
-        return f"model digest of {len(header.model_digest)} bytes, expected 0 or {DIGEST_BYTES}"
+    if len(header.model_digest) not in DIGEST_SIZES:
+        return f"model digest of {len(header.model_digest)} bytes, expected 0, 8 or 32"
     if not (math.isfinite(header.fs) and header.fs > 0):
         return f"sampling frequency is {header.fs} Hz, expected a number above 0"
     problems = (_find_channel_problem(i, channel) for i, channel in enumerate(header.channels))
@@ -286,7 +288,7 @@ def _chunk_samples(header: Header) -> int:
 def _find_channel_problem(i: int, channel: Channel) -> str:
     for field, found, low, high in (
         ("samples per frame", channel.samples_per_frame, 1, MAX_FRAME_SAMPLES),
-        ("ADC resolution", channel.adc_res, 0, _MAX_ADC_RES),
+        ("ADC resolution", channel.adc_res, 0, MAX_ADC_RES),
         ("baseline", channel.baseline, -_MAX_SIGNED, _MAX_SIGNED),
         ("ADC zero", channel.adc_zero, -_MAX_SIGNED, _MAX_SIGNED),
         ("bytes of the name", len(channel.name.encode("utf-8")), 0, MAX_TEXT_BYTES),

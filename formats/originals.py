@@ -2,6 +2,7 @@
 
 Every file is its prediction XOR a correction. The prediction of a signal file is made by rule
 from the samples; that of any other file is zero everywhere, so its correction is the file itself.
+But a header is text in which the words that it shares with a header made by rule cost little.
 """
 
 from __future__ import annotations
@@ -9,23 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sancodec.errors import UnsupportedError
-from sancodec.formats.compressed import compress, decompress
 from sancodec.formats.corrections import Correction
 from sancodec.formats.dat import DatLayout
 from sancodec.formats.dat_formats import FORMATS
 from sancodec.formats.flac import BITS
+from sancodec.formats.header import Header
 from sancodec.formats.output import find_name_problem
-from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.formats.wire import ByteReader
+from sancodec.recording import RecordSource
 
-VERSION = 1
 NOT_SIGNALS = 0
 MAX_FILES = 1024
 MAX_FILE_BYTES = 1 << 48
 MAX_PROLOG_BYTES = 1 << 24
 MAX_LISTING_BYTES = 1 << 24
-_MAX_CHANNELS = 256
-_MAX_FRAME_SAMPLES = 1 << 16
+_NONE = Correction()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +36,7 @@ class OriginalFile:
     name : str
     n_bytes : int
     sha256 : bytes
+        The first bytes of it, or all.
     format : int
         Number of its WFDB format, or NOT_SIGNALS.
     samples_per_frame : tuple of int
@@ -46,16 +46,25 @@ class OriginalFile:
     byte_offset : int
         Where the first frame begins.
     correction : Correction
+    prolog : bytes
+        What is predicted before the first frame, ``byte_offset`` bytes; nothing for zeros.
+    style : int or None
+        For a header, how the one is written that is made by rule; None for any other file.
+    text : bytes
+        The header, compressed after the one that is made by rule.
     """
 
     name: str
     n_bytes: int
     sha256: bytes
-    format: int
-    samples_per_frame: tuple[int, ...]
-    initial: tuple[int, ...]
-    byte_offset: int
-    correction: Correction
+    format: int = NOT_SIGNALS
+    samples_per_frame: tuple[int, ...] = ()
+    initial: tuple[int, ...] = ()
+    byte_offset: int = 0
+    correction: Correction = _NONE
+    prolog: bytes = b""
+    style: int | None = None
+    text: bytes = b""
 
     @property
     def layout(self) -> DatLayout | None:
@@ -86,43 +95,30 @@ class Originals:
         return sum(file.bits_per_frame for file in self.files) / n_samples if n_samples else 0.0
 
 
-def encode_originals(files: Sequence[OriginalFile]) -> bytes:
-    """Give the restoration of these files."""
-    listing = ByteWriter().varint(len(files))
-    for file in files:
-        _encode_file(listing, file)
-    writer = ByteWriter().varint(VERSION).counted(compress(listing.getvalue()))
-    for file in files:
-        if file.correction.attached:
-            writer.raw(file.correction.encoded)
-    return writer.getvalue()
+@dataclass(frozen=True, kw_only=True)
+class RecordShape:
+    """What the description of files is read with: their record's name and size.
 
-
-def describe(restoration: bytes, name: str = "") -> Originals:
-    """Give the original files that a restoration stands for; ``name`` begins error messages.
-
-    Raises
-    ------
-    UnsupportedError
-        The restoration needs a newer version.
-    CorruptError
-        A field is missing or outside of its limits, or a name is no plain file name.
+    Attributes
+    ----------
+    name : str
+    samples_per_frame : tuple of int
+        Of all channels.
+    n_frames : int
     """
-    what = f"{name}: restoration" if name else "restoration"
-    reader = ByteReader(restoration, what)
-    version = reader.varint("version")
-    if version != VERSION:
-        raise UnsupportedError(
-            f"{what}: version {version}, this sancodec reads {VERSION}; try a newer sancodec"
+
+    name: str
+    samples_per_frame: tuple[int, ...]
+    n_frames: int
+
+    @classmethod
+    def of(cls, record: RecordSource | Header) -> RecordShape:
+        """Give the shape of a record, or of a container's."""
+        return cls(
+            name=record.name,
+            samples_per_frame=tuple(channel.samples_per_frame for channel in record.channels),
+            n_frames=record.n_frames,
         )
-    stored = reader.counted("list of files", MAX_LISTING_BYTES)
-    listing = ByteReader(decompress(stored, MAX_LISTING_BYTES, f"{what}: list of files"), what)
-    n_files = listing.varint("number of files", MAX_FILES)
-    files = [_decode_file(listing, reader, f"file {i}") for i in range(n_files)]
-    listing.expect_end("list of files")
-    reader.expect_end("attachments")
-    _check_names(files, listing)
-    return Originals(files=tuple(files))
 
 
 def bits_per_sample(fmt: int) -> float:
@@ -141,70 +137,14 @@ def make_layout(
     return DatLayout(format=fmt, samples_per_frame=samples_per_frame, initial=initial)
 
 
-def _encode_file(writer: ByteWriter, file: OriginalFile) -> None:
-    writer.text(file.name).varint(file.n_bytes).raw(file.sha256).varint(file.format)
-    if file.format != NOT_SIGNALS:
-        writer.varint(len(file.samples_per_frame))
-        for n_samples in file.samples_per_frame:
-            writer.varint(n_samples)
-        for initial in file.initial:
-            writer.zigzag(initial)
-        writer.varint(file.byte_offset)
-    correction = file.correction
-    writer.varint(correction.n_bytes)
-    if correction.n_bytes:
-        writer.varint(correction.start)
-        writer.varint(len(correction.encoded) if correction.attached else 0)
-        writer.raw(b"" if correction.attached else correction.encoded)
+def make_mat_prolog(n_channels: int, n_frames: int) -> bytes:
+    """Give the first 24 bytes of a MATLAB level 4 file with a matrix ``val`` of int16."""
+    numbers = (30, n_channels, n_frames % (1 << 32), 0, 4)
+    return b"".join(number.to_bytes(4, "little") for number in numbers) + b"val\0"
 
 
-def _decode_file(reader: ByteReader, attachments: ByteReader, field: str) -> OriginalFile:
-    name = reader.text(f"{field}, name", 255)
-    n_bytes = reader.varint(f"{field}, size", MAX_FILE_BYTES)
-    sha256 = bytes(reader.take(32, f"{field}, SHA-256"))
-    fmt = reader.varint(f"{field}, format")
-    if fmt not in FORMATS and fmt not in BITS and fmt != NOT_SIGNALS:
-        raise UnsupportedError(f"{name}: signal format {fmt} is not known to this version")
-    n_channels = byte_offset = 0
-    if fmt != NOT_SIGNALS:
-        n_channels = reader.varint(f"{field}, number of channels", _MAX_CHANNELS)
-    samples_per_frame = tuple(
-        reader.varint(f"{field}, samples per frame", _MAX_FRAME_SAMPLES) for _ in range(n_channels)
-    )
-    n_initial = n_channels if fmt == 8 else 0
-    initial = tuple(reader.zigzag(f"{field}, initial value") for _ in range(n_initial))
-    if fmt != NOT_SIGNALS:
-        byte_offset = reader.varint(f"{field}, byte offset", MAX_PROLOG_BYTES)
-        if not n_channels or 0 in samples_per_frame:
-            raise reader.corrupt(field, "a signal file without samples")
-    return OriginalFile(
-        name=name,
-        n_bytes=n_bytes,
-        sha256=sha256,
-        format=fmt,
-        samples_per_frame=samples_per_frame,
-        initial=initial,
-        byte_offset=byte_offset,
-        correction=_decode_correction(reader, attachments, field, n_bytes),
-    )
-
-
-def _decode_correction(
-    reader: ByteReader, attachments: ByteReader, field: str, n_file: int
-) -> Correction:
-    n_bytes = reader.varint(f"{field}, size of the correction", n_file)
-    if not n_bytes:
-        return Correction(start=0, n_bytes=0, attached=False, encoded=b"")
-    start = reader.varint(f"{field}, start of the correction", n_file - n_bytes)
-    n_attached = reader.varint(f"{field}, size of the attachment", MAX_FILE_BYTES)
-    if n_attached:
-        encoded = bytes(attachments.take(n_attached, f"{field}, attachment"))
-    else:
-        encoded = bytes(reader.take(n_bytes, f"{field}, correction"))
-    return Correction(start=start, n_bytes=n_bytes, attached=bool(n_attached), encoded=encoded)
-
-
-def _check_names(files: list[OriginalFile], reader: ByteReader) -> None:
+def check_names(files: Sequence[OriginalFile], reader: ByteReader) -> None:
+    """Raise CorruptError unless every name is that of a plain file, and of one file."""
     seen = set()
     for i, file in enumerate(files):
         problem = find_name_problem(file.name)

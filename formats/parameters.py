@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sancodec.errors import UnsupportedError
+from sancodec.formats.header import DIGEST_SIZES
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel
 
@@ -24,7 +25,6 @@ MIN_EXPONENT, MAX_EXPONENT = -21, 27
 MAX_KERNELS = 64
 MAX_KERNEL_NUMBERS = 1 << 22
 _MAX_NAME_BYTES = 64
-_DIGEST_BYTES = 32
 # No record has no group: where their number would stand, this says that another layout follows.
 _ANOTHER_LAYOUT = 0
 _LAYERED = 2
@@ -52,8 +52,8 @@ class SanParameters:
         What stands for the sampling frequency in the residual's templates, in Hz; None for the
         sampling frequency itself, which is all that the first layout knows.
     model_digest : bytes
-        SHA-256 of the kernels of a model that has to be found, or nothing when they are
-        embedded. The first layout has it in the header instead: nothing here.
+        First bytes of SHA-256 of the kernels of a model that has to be found, or nothing when
+        they are embedded. The first layout has it in the header instead: nothing here.
     """
 
     group: int
@@ -187,8 +187,8 @@ def _take_layered(reader: ByteReader, n_channels: int) -> CodecParameters:
     for _ in range(reader.varint("number of SAN layers", n_channels)):
         san = _take_san(reader, n_channels)
         clock = reader.f64("clock")
-        digest = reader.counted("model digest", _DIGEST_BYTES)
-        if not (math.isfinite(clock) and clock > 0) or len(digest) not in {0, _DIGEST_BYTES}:
+        digest = reader.counted("model digest", DIGEST_SIZES[-1])
+        if not (math.isfinite(clock) and clock > 0) or len(digest) not in DIGEST_SIZES:
             raise reader.corrupt("SAN layer", f"clock {clock}, digest of {len(digest)} bytes")
         layers.append(replace(san, clock=clock, model_digest=digest))
     _check_layers(reader, layers)

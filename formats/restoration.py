@@ -5,27 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from sancodec.errors import ChecksumError, CorruptError, RecordError
-from sancodec.formats.corrections import CorrectionCollector, CorrectionReader
+from sancodec.formats.corrections import Correction, CorrectionCollector, CorrectionReader
 from sancodec.formats.dat import DatPacker
 from sancodec.formats.dat_formats import Octets, Samples
+from sancodec.formats.listing import FILE_HASH_BYTES, describe, encode_originals
 from sancodec.formats.originals import (
     NOT_SIGNALS,
     OriginalFile,
-    describe,
-    encode_originals,
+    Originals,
+    RecordShape,
     make_layout,
+    make_mat_prolog,
 )
 from sancodec.formats.output import PendingFiles
+from sancodec.formats.predicted import SampleFacts, compress_header, decompress_header
 from sancodec.recording import Recording
 
-__all__ = ["Restorer", "SourceFile", "check", "describe", "restore"]
+__all__ = ["RecordShape", "Restorer", "SourceFile", "check", "describe", "restore"]
 
 _PIECE_BYTES = 1 << 20
 
@@ -48,14 +51,17 @@ class Restorer:
     ----------
     files : sequence of SourceFile
         Signal files in the order of the channels that they hold.
+    shape : RecordShape
     """
 
-    def __init__(self, files: Sequence[SourceFile]) -> None:
+    def __init__(self, files: Sequence[SourceFile], shape: RecordShape) -> None:
+        self._shape = shape
+        self._facts = SampleFacts()
         self._scans: list[_Scan] = []
         first = 0
         for file in files:
             stop = first + len(file.samples_per_frame)
-            self._scans.append(_Scan(file, slice(first, stop)))
+            self._scans.append(_Scan(file, slice(first, stop), shape.n_frames))
             first = stop
 
     @property
@@ -71,16 +77,25 @@ class Restorer:
         RecordError
             A file cannot be read any more.
         """
+        self._facts.feed(span)
         for scan in self._scans:
             scan.feed(span)
 
     def finish(self) -> bytes:
         """Give the restoration, after the last span."""
-        return encode_originals([scan.finish() for scan in self._scans])
+        files = [scan.finish() for scan in self._scans]
+        return encode_originals([self._with_text(file, files) for file in files], self._shape)
+
+    def _with_text(self, file: OriginalFile, files: Sequence[OriginalFile]) -> OriginalFile:
+        """Give a file that is no signal and not large as text; any other as it is."""
+        if file.format != NOT_SIGNALS or file.correction.attached:
+            return file
+        style, text = compress_header(file.correction.encoded, self._facts, files)
+        return replace(file, style=style, text=text, correction=Correction())
 
 
 def restore(
-    restoration: bytes,
+    originals: Originals,
     spans: Iterable[Recording],
     directory: Path,
     *,
@@ -91,8 +106,8 @@ def restore(
 
     Parameters
     ----------
-    restoration : bytes
-        What ``Restorer.finish`` gave.
+    originals : Originals
+        What ``describe`` gives for what ``Restorer.finish`` gave.
     spans : iterable of Recording
         The whole record, span after span, in order.
     directory : Path
@@ -111,7 +126,7 @@ def restore(
     CorruptError
         The restoration contradicts itself or the samples.
     """
-    files = describe(restoration, name).files
+    files = originals.files
     with PendingFiles([directory / file.name for file in files], force=force) as pending:
         builds = [
             _Build(file, target, name) for file, target in zip(files, pending.files, strict=True)
@@ -120,17 +135,22 @@ def restore(
         return pending.commit()
 
 
-def check(restoration: bytes, spans: Iterable[Recording], name: str = "") -> None:
+def check(originals: Originals, spans: Iterable[Recording], name: str = "") -> None:
     """Rebuild the original files without keeping them; parameters and errors as of ``restore``."""
-    files = describe(restoration, name).files
     with Path(os.devnull).open("wb") as nowhere:
-        _build_all([_Build(file, nowhere, name) for file in files], spans, name)
+        _build_all([_Build(file, nowhere, name) for file in originals.files], spans, name)
 
 
 def _build_all(builds: Sequence[_Build], spans: Iterable[Recording], name: str) -> None:
+    facts = SampleFacts()
     for span in spans:
         _feed(builds, span, name)
-    for build in builds:
+        facts.feed(span)
+    files = [build.original for build in builds]
+    # Signal files first: a header follows from the samples, and is wrong whenever they are.
+    for build in sorted(builds, key=lambda own: own.original.style is not None):
+        if build.original.style is not None:
+            build.put(decompress_header(build.original, facts, files))
         build.finish()
 
 
@@ -152,8 +172,9 @@ def _feed(builds: Sequence[_Build], span: Recording, name: str) -> None:
 class _Scan:
     """One pass over an original file: its hash, and how it differs from its prediction."""
 
-    def __init__(self, source: SourceFile, channels: slice) -> None:
+    def __init__(self, source: SourceFile, channels: slice, n_frames: int) -> None:
         self._source = source
+        self._prolog = known_prolog(source, n_frames)
         self._channels = channels
         layout = make_layout(source.format, source.samples_per_frame, source.initial)
         self._packer = DatPacker(layout) if layout else None
@@ -165,7 +186,7 @@ class _Scan:
         if self._packer is None:
             return
         if self._position < self._source.byte_offset:
-            self._compare(np.zeros(self._source.byte_offset, np.uint8), solid=False)
+            self._compare(_octets(self._prolog, self._source.byte_offset), solid=False)
         self._compare(self._packer.feed(span.signals[self._channels]), solid=False)
 
     def finish(self) -> OriginalFile:
@@ -177,11 +198,12 @@ class _Scan:
         return OriginalFile(
             name=self._source.path.name,
             n_bytes=self._position,
-            sha256=self._hash.digest(),
+            sha256=self._hash.digest()[:FILE_HASH_BYTES],
             format=self._source.format,
             samples_per_frame=self._source.samples_per_frame,
             initial=self._source.initial if self._source.format == 8 else (),
             byte_offset=self._source.byte_offset if self._packer else 0,
+            prolog=self._prolog if self._packer else b"",
             correction=self._collector.finish(),
         )
 
@@ -197,6 +219,27 @@ class _Scan:
         self._collector.push(np.frombuffer(taken, np.uint8) ^ predicted[: len(taken)], solid=solid)
         self._position += len(taken)
         return len(taken)
+
+
+def known_prolog(source: SourceFile, n_frames: int) -> bytes:
+    """Give what stands before the first frame of a file, where it follows from its shape."""
+    mat = make_mat_prolog(len(source.samples_per_frame), n_frames)
+    return mat if _begins_with(source, mat) else b""
+
+
+def _begins_with(source: SourceFile, prolog: bytes) -> bool:
+    """Tell whether what stands before the first frame of a file is ``prolog``."""
+    if source.byte_offset != len(prolog):
+        return False
+    try:
+        with source.path.open("rb") as file:
+            return file.read(len(prolog)) == prolog
+    except OSError as error:
+        raise RecordError(f"{source.path}: cannot be read ({error.strerror})") from error
+
+
+def _octets(prolog: bytes, n_bytes: int) -> Octets:
+    return np.frombuffer(prolog or bytes(n_bytes), np.uint8)
 
 
 class _Build:
@@ -215,8 +258,12 @@ class _Build:
         if self._packer is None:
             return
         if self._position < self.original.byte_offset:
-            self._write(np.zeros(self.original.byte_offset, np.uint8))
+            self._write(_octets(self.original.prolog, self.original.byte_offset))
         self._write(self._packer.feed(signals))
+
+    def put(self, content: bytes) -> None:
+        """Write a file that no samples predict."""
+        self._write(np.frombuffer(content, np.uint8))
 
     def finish(self) -> None:
         if self._packer is not None:
@@ -231,7 +278,7 @@ class _Build:
             raise CorruptError(
                 f"{self._what}: {self._position} bytes restored, expected {self.original.n_bytes}"
             )
-        if self._hash.digest() != self.original.sha256:
+        if not self._hash.digest().startswith(self.original.sha256):
             raise ChecksumError(
                 f"{self._what}: SHA-256 of the restored file differs from that of the original"
             )

@@ -15,7 +15,7 @@ from sancodec.formats.hea import HeaderText, SignalLine, parse_header
 from sancodec.formats.originals import MAX_PROLOG_BYTES, bits_per_sample, make_layout
 from sancodec.formats.output import find_name_problem
 from sancodec.formats.remaking import Remaker
-from sancodec.formats.restoration import Restorer, SourceFile
+from sancodec.formats.restoration import RecordShape, Restorer, SourceFile
 from sancodec.recording import Channel, Recording
 
 _MAX_HEADER_BYTES = 1 << 24
@@ -117,7 +117,7 @@ class WfdbRecord:
 
     def restorer(self) -> Restorer:
         """Give what collects the restoration of the original files while spans are encoded."""
-        return Restorer(self.files)
+        return Restorer(self.files, RecordShape.of(self))
 
     def remaker(self) -> Remaker | None:
         """Give what collects the files of the record after loss, from spans as they are decoded.
@@ -128,7 +128,8 @@ class WfdbRecord:
         header, *files = self.files
         if any(file.format not in FORMATS or file.format == 8 for file in files):
             return None
-        return Remaker(header.path.name, self.header_bytes, files)
+        shape = RecordShape.of(self)
+        return Remaker(header.path.name, self.header_bytes, files, self.read(0, 1), shape)
 
 
 def _find_header(path: Path) -> Path:

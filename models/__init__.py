@@ -47,7 +47,7 @@ def load(name_or_path: str | Path) -> tuple[KernelBank, dict[str, str]]:
 
 
 def find(digest: str) -> KernelBank:
-    """Give the kernels of the shipped model with this digest.
+    """Give the kernels of the shipped model whose digest begins with this one.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def find(digest: str) -> KernelBank:
     """
     for name in list_models():
         bank, _ = _load_shipped(name)
-        if bank.digest == digest:
+        if bank.digest.startswith(digest):
             return bank
     raise ModelError(
         f"model {digest}: no shipped model has this digest; "

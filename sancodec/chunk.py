@@ -5,7 +5,7 @@ The SAN layers of a group stand before its residual, which is predicted from the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,12 +19,13 @@ from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
 from sancodec.residual.loss import LeadLoss
 from sancodec.residual.mixing import decode_mixing, encode_mixing
-from sancodec.residual.predictive import decode_predictive, encode_predictive
+from sancodec.residual.predictive import decode_predictive
 from sancodec.residual.raw import decode_raw, encode_raw, raw_size
 from sancodec.residual.stepped import Encoder, Known, decode_stepped, encode_stepped
 from sancodec.residual.template import Beats
 from sancodec.residual.transform.bounded import decode_bounded, encode_bounded
 from sancodec.residual.transform.coding import decode_transform, encode_transform
+from sancodec.residual.wide import decode_wide, encode_wide
 from sancodec.runtime import SynthesisSession
 from sancodec.san.coding import decode_activations, encode_activations
 from sancodec.san.synthesis import Activations
@@ -33,19 +34,28 @@ MODE_RAW = 0
 MODE_PREDICTIVE = 1
 MODE_BLOCKWISE = 2
 MODE_MIXING = 3
+MODE_WIDE = 4
 MODE_TRANSFORM = 5
 MODE_BOUNDED = 6
 MODE_STEPPED = 7
 
-_ENCODERS = {
-    "fast": (MODE_BLOCKWISE, encode_blockwise),
-    "default": (MODE_PREDICTIVE, encode_predictive),
-    "max": (MODE_MIXING, encode_mixing),
+_Encoder = Callable[..., bytes]
+_ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
+    "fast": ((MODE_BLOCKWISE, encode_blockwise),),
+    "default": ((MODE_WIDE, encode_wide), (MODE_BLOCKWISE, encode_blockwise)),
+    "max": (
+        (MODE_MIXING, encode_mixing),
+        (MODE_WIDE, encode_wide),
+        (MODE_BLOCKWISE, encode_blockwise),
+    ),
 }
+"""By level: what is tried; on chunks of more than _SHORT samples a lead, only the first."""
+_SHORT = 1 << 14
 _DECODERS = {
     MODE_PREDICTIVE: decode_predictive,
     MODE_BLOCKWISE: decode_blockwise,
     MODE_MIXING: decode_mixing,
+    MODE_WIDE: decode_wide,
 }
 _LOSSY_DECODERS = {
     MODE_TRANSFORM: decode_transform,
@@ -121,11 +131,14 @@ def _encode_exact(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
 ) -> tuple[int, bytes]:
-    mode, encode = _ENCODERS[level]
-    residual = encode(samples, clock, san, beats, n_kernels)
-    if raw_size(samples) <= len(residual):
-        return MODE_RAW, encode_raw(samples)
-    return mode, residual
+    tried = _ENCODERS[level]
+    best, smallest, residual = MODE_RAW, raw_size(samples), b""
+    # What adapts has to learn first: on a short chunk, what is sent may be worth its bits.
+    for mode, encode in tried if samples.shape[1] <= _SHORT else tried[:1]:
+        coded = encode(samples, clock, san, beats, n_kernels)
+        if len(coded) < smallest:
+            best, smallest, residual = mode, len(coded), coded
+    return best, residual if best != MODE_RAW else encode_raw(samples)
 
 
 def _encode_lossy(

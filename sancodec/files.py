@@ -16,8 +16,9 @@ from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError, VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_npy, write_wfdb
+from sancodec.formats.originals import Originals
 from sancodec.formats.output import PendingFiles
-from sancodec.formats.restoration import check, restore
+from sancodec.formats.restoration import RecordShape, check, describe, restore
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.recording import Recording
@@ -133,7 +134,8 @@ def decode_file(
         whole = start == 0 and stop in {None, file.n_frames}
         if whole and layer == "signal" and fmt == "wfdb" and restoration:
             spans = file.hashed(_counted(file, 0, None, layer, progress))
-            return restore(restoration, spans, directory, force=force, name=file.name)
+            originals = _originals(file)
+            return restore(originals, spans, directory, force=force, name=file.name)
         stop = file.n_frames if stop is None else stop
         spans = _counted(file, start, stop, layer, progress)
         name = file.header.name + ("_san" if layer == "san" else "")
@@ -236,10 +238,15 @@ def _check(file: SanFile, progress: Progress | None) -> None:
     """Decode everything; compare the hash of the samples, and of the files rebuilt from them."""
     spans = file.hashed(_counted(file, 0, None, "signal", progress))
     if file.summary.restoration:
-        check(file.summary.restoration, spans, file.name)
+        check(_originals(file), spans, file.name)
     else:
         for _ in spans:
             pass
+
+
+def _originals(file: SanFile) -> Originals:
+    """Give the original files that a .san file stands for."""
+    return describe(file.summary.restoration, RecordShape.of(file.header), file.name)
 
 
 def _counted(

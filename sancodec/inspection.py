@@ -24,7 +24,7 @@ from sancodec.formats.parameters import (
     partition,
 )
 from sancodec.formats.promise import Promise, decode_promise
-from sancodec.formats.restoration import describe
+from sancodec.formats.restoration import RecordShape, describe
 from sancodec.report import Report, SignalReport, say_kernels
 from sancodec.signal_types import identify
 from sancodec.structure.record import base_header, structure_in, with_derived
@@ -73,7 +73,9 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
     layers = parameters.layers
     said = _say_layers(header, parameters)
     promise = promise_of(header, name)
-    originals = describe(summary.restoration, name) if summary.restoration else None
+    originals = None
+    if summary.restoration:
+        originals = describe(summary.restoration, RecordShape.of(header), name)
     n_samples = header.n_frames * sum(channel.samples_per_frame for channel in header.channels)
     return Report(
         record=header.name,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sancodec import models
 from sancodec.layers import Group, SanLayer, SanPlan, reconstruct, regressors
 from sancodec.parameters import ModelName
-from sancodec.residual.predictive import predictive_bits
+from sancodec.residual.wide import wide_bits
 from sancodec.runtime import SynthesisSession
 from sancodec.san.amplitudes import (
     MAX_EXPONENT,
@@ -277,7 +277,7 @@ class Trial:
 
     def _code(self, layers: Sequence[SanLayer]) -> NDArray[np.float64]:
         samples = self._samples
-        return predictive_bits(samples, *regressors(samples.shape, self.group, layers))
+        return wide_bits(samples, *regressors(samples.shape, self.group, layers))
 
 
 def _flat(samples: NDArray[np.int32]) -> list[int]:

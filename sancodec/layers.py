@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from sancodec.formats.parameters import ORDER_FILE, ORDER_REVERSED, partition
 from sancodec.recording import Channel, Recording
+from sancodec.residual.coder import FRACTION_BITS
 from sancodec.residual.loss import Loss
-from sancodec.residual.predictive import FRACTION_BITS
 from sancodec.residual.template import Beats, beats_of
 from sancodec.runtime import SynthesisSession
 from sancodec.san.kernels import UNIT, KernelBank

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sancodec import models
 from sancodec.errors import CorruptError, ModelError
 from sancodec.formats.container import Header
+from sancodec.formats.header import DIGEST_BYTES
 from sancodec.formats.parameters import (
     ORDER_REVERSED,
     CodecParameters,
@@ -35,6 +36,11 @@ class ModelName(NamedTuple):
 
     name: str = ""
     digest: str = ""
+
+    @property
+    def digest_bytes(self) -> bytes:
+        """What a file holds of the digest."""
+        return bytes.fromhex(self.digest)[:DIGEST_BYTES]
 
 
 def parameters_of(plan: ChunkPlan, names: Sequence[ModelName]) -> CodecParameters:
@@ -69,7 +75,7 @@ def header_kernels(plan: ChunkPlan, names: Sequence[ModelName]) -> tuple[bytes, 
         if not model.digest
     ]
     if is_plain(plan):
-        return b"".join(bytes.fromhex(model.digest) for model in names), b"".join(embedded)
+        return b"".join(model.digest_bytes for model in names), b"".join(embedded)
     writer = ByteWriter()
     for bank in embedded:
         writer.counted(bank)
@@ -110,7 +116,7 @@ def plan_of(
     Parameters
     ----------
     find_model : callable
-        Gives the kernels for a digest in hexadecimal.
+        Gives the kernels for the begin of a digest, in hexadecimal.
 
     Raises
     ------
@@ -194,7 +200,7 @@ def _bank_of(
         model = find_model(digest)
     except ModelError as error:
         raise ModelError(f"{name}: {error}") from error
-    if model.digest != digest:
+    if not model.digest.startswith(digest):
         raise ModelError(
             f"{name}: was written with model {digest[:12]}, the model given is "
             f"{model.digest[:12]}; give the one with that digest"
@@ -214,5 +220,5 @@ def _san_of(san: SanPlan, model: ModelName) -> SanParameters:
         n_kernels=san.bank.n_kernels,
         kernel_numbers=int(san.bank.kernels.size),
         clock=san.clock,
-        model_digest=bytes.fromhex(model.digest),
+        model_digest=model.digest_bytes,
     )

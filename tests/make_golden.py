@@ -7,8 +7,10 @@ decoded for ever: then new files get new names, and old ones stay.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +30,9 @@ from sancodec import (  # noqa: E402
 )
 from sancodec.codec import SampleHash  # noqa: E402
 from sancodec.fidelity import MaxError, SanOnly, TargetPrdn  # noqa: E402
+from sancodec.files import encode_file  # noqa: E402
+from sancodec.formats.dat import DatLayout, DatPacker  # noqa: E402
+from sancodec.formats.originals import make_mat_prolog  # noqa: E402
 from sancodec.san.synthesis import resample  # noqa: E402
 from sancodec.simulate import Simulation, simulate_record  # noqa: E402
 from sancodec.structure.grids import Grid  # noqa: E402
@@ -117,6 +122,23 @@ def maximal() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", level="max"))
 
 
+def lagged() -> bytes:
+    """The default level since its predictor is wide: few and many leads before, two chunks."""
+    record = replace(_simulated(40.0, 3), name="lagged")
+    first, second, third = (signal.astype(np.int64) for signal in record.signals)
+    noise = np.random.default_rng(41).integers(-2, 3, (3, first.size))
+    # Like leads that follow from others, but for some noise: the predictor has to find it.
+    more = np.stack([first - second, (second + third) // 2, third * 2]) + noise
+    return sancodec.encode(
+        replace(
+            record,
+            channels=record.channels + record.channels,
+            signals=record.signals + tuple(signal.astype(np.int32) for signal in more),
+        ),
+        config=CodecConfig(kernels="fit", chunk_seconds=24),
+    )
+
+
 def _twitches(n_samples: int, width: float, seed: int) -> NDArray[np.float64]:
     """Short pulses of one shape at random places."""
     generator = np.random.default_rng(seed)
@@ -197,10 +219,74 @@ def san_only() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=SanOnly()))
 
 
+def write_files(folder: Path) -> Path:
+    """Write a record in two signal files, with bytes that no sample gives; give its header."""
+    leads = list(_limb_leads(1000).astype(np.int32)[:3])
+    _write_signals(folder / "restored.dat", 212, leads[:2], b"", b"behind")
+    _write_signals(folder / "restored.mat", 16, leads[2:], bytes(range(24)), b"")
+    gains = ("200 11 1024", "200 11 1024", "204.8(0)/uV 16 0")
+    names = ("restored.dat 212", "restored.dat 212", "restored.mat 16x1+24")
+    lines = [f"restored 3 {FS:g} 1000 10:00:00"]
+    for lead, gain, name in zip(leads, gains, names, strict=True):
+        total = (int(lead.sum()) + (1 << 15)) % (1 << 16) - (1 << 15)
+        lines.append(f"{name} {gain} {lead[0]} {total} 0 lead {len(lines)}")
+    lines += ["# Age: 50", "# a comment"]
+    header = folder / "restored.hea"
+    header.write_text("\n".join(lines) + "\n", newline="\n")
+    return header
+
+
+def _write_signals(
+    path: Path, fmt: int, leads: list[NDArray[np.int32]], before: bytes, behind: bytes
+) -> None:
+    ones = (1,) * len(leads)
+    packer = DatPacker(DatLayout(format=fmt, samples_per_frame=ones, initial=()))
+    packed = packer.feed(leads).tobytes() + packer.finish().tobytes()
+    path.write_bytes(before + packed + behind)
+
+
+def restored() -> bytes:
+    """A record of three files, with all that gives them back."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = io.BytesIO()
+        encode_file(write_files(Path(folder)), encoded, CodecConfig(model="none"))
+    return encoded.getvalue()
+
+
+def write_short(folder: Path) -> Path:
+    """Write twelve leads as PhysioNet's challenges have them; give their header."""
+    n_samples = 1000
+    limb = _limb_leads(n_samples)[:3]
+    first, second = limb[:2]
+    augmented = np.stack([-(first + second) // 2, (2 * first - second) // 2, second - first // 2])
+    chest = np.stack([limb[i % 3] * (i + 2) // 3 + i for i in range(6)])
+    leads = list(np.concatenate([limb, augmented, chest]).astype(np.int32))
+    prolog = make_mat_prolog(len(leads), n_samples)
+    _write_signals(folder / "short.mat", 16, leads, prolog, b"")
+    names = ("I", "II", "III", "aVR", "aVL", "aVF", *(f"V{i}" for i in range(1, 7)))
+    lines = [f"short 12 {FS:g} {n_samples}"]
+    for lead, name in zip(leads, names, strict=True):
+        total = (int(lead.sum()) + (1 << 15)) % (1 << 16) - (1 << 15)
+        lines.append(f"short.mat 16x1+24 1000.0(0)/mV 16 0 {lead[0]} {total} 0 {name}")
+    lines += ["# Age: 61", "# Sex: Female", "# Dx: 426783006", "# Rx: Unknown", "# Hx: Unknown"]
+    header = folder / "short.hea"
+    header.write_text("\n".join(lines) + "\n", newline="\n")
+    return header
+
+
+def short() -> bytes:
+    """Twelve leads of a few seconds, and their files."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = io.BytesIO()
+        encode_file(write_short(Path(folder)), encoded, CodecConfig(model="none"))
+    return encoded.getvalue()
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
     "fitted": fitted,
+    "lagged": lagged,
     "model": model,
     "layers": layers,
     "plain": plain,
@@ -209,6 +295,10 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "noise": noise,
     "mixed": mixed,
     "wide": wide,
+    "restored": restored,
+    # Those above are of container version 1, these of version 2.
+    "named": model,
+    "short": short,
     "transformed": transformed,
     "bounded": bounded,
     "stepped": stepped,

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from sancodec.chunk import (
+    MODE_BLOCKWISE,
+    MODE_MIXING,
     MODE_PREDICTIVE,
     MODE_RAW,
+    MODE_WIDE,
     decode_chunk,
     decode_layers,
     encode_chunk,
@@ -180,7 +183,7 @@ def test_no_chunk_is_larger_than_its_samples(bits: int) -> None:
 def test_what_can_be_predicted_is_not_stored_raw() -> None:
     record = recording(step=1)
     plan = ChunkPlan(groups=groups_of(record.channels, record.fs))
-    assert modes(encode_chunk(record, plan, (), None).payload, 1) == [MODE_PREDICTIVE]
+    assert modes(encode_chunk(record, plan, (), None).payload, 1) == [MODE_WIDE]
 
 
 def payload_without_san() -> tuple[Recording, ChunkPlan, bytes]:
@@ -231,8 +234,11 @@ def test_garbage_payloads_end_in_a_corrupt_error(session: SynthesisSession) -> N
     generator = np.random.default_rng(1)
     for n_bytes in range(0, 200, 3):
         garbage = generator.integers(0, 256, n_bytes, dtype=np.uint8).tobytes()
-        wrapped = ByteWriter().counted(garbage).u8(MODE_PREDICTIVE).counted(garbage).getvalue()
-        for payload in (garbage, wrapped):
+        wrapped = [
+            ByteWriter().counted(garbage).u8(mode).counted(garbage).getvalue()
+            for mode in (MODE_PREDICTIVE, MODE_BLOCKWISE, MODE_MIXING, MODE_WIDE)
+        ]
+        for payload in (garbage, *wrapped):
             with pytest.raises(CorruptError):
                 decode_chunk(payload, record, plan, N_FRAMES, session)
 

@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sancodec.residual import blockwalk, predictive
+from sancodec.residual import blockwalk, mixing, predictive, wide
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
+from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import decode_predictive, encode_predictive
 from sancodec.residual.template import beats_of
+from sancodec.residual.wide import decode_wide, encode_wide
 from sancodec.san import coding
 from sancodec.san.coding import decode_activations, decode_taps, encode_activations, encode_taps
 from sancodec.san.synthesis import Activations
@@ -59,27 +61,45 @@ def payloads() -> list[bytes]:
         encode_activations(activations, 2),
         encode_taps(kernels),
         encode_blockwise(samples, FS, san, beats, 2),
+        encode_wide(samples, FS, san, beats, 2),
+        encode_wide(many(samples), FS, many(san), beats * 4, 2),
+        encode_mixing(samples, FS, san, beats, 2),
     ]
+
+
+def many(leads: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Eight leads of two: of later ones, fewer samples of each source are regressors.
+
+    Some are copies and sums of others, and constant, so that the least squares are singular.
+    """
+    total = leads.sum(axis=0, dtype=leads.dtype, keepdims=True)
+    return np.concatenate([leads, leads[:, ::-1], total, leads[:1], leads[:1] // 3, 0 * total + 7])
 
 
 def use_everything() -> None:
     """Encode and decode, so that every function has been compiled for the types in use."""
     samples, san, beats, _ = workload()
-    first, _, coded, taps, fast = payloads()
+    first, _, coded, taps, fast, *wide_ones, mixed = payloads()
     np.testing.assert_array_equal(decode_predictive(first, 400, FS, san, beats, 2), samples)
     np.testing.assert_array_equal(decode_blockwise(fast, 400, FS, san, beats, 2), samples)
+    np.testing.assert_array_equal(decode_wide(wide_ones[0], 400, FS, san, beats, 2), samples)
+    decoded = decode_wide(wide_ones[1], 400, FS, many(san), beats * 4, 2)
+    np.testing.assert_array_equal(decoded, many(samples))
+    np.testing.assert_array_equal(decode_mixing(mixed, 400, FS, san, beats, 2), samples)
     decode_activations(coded, 2, 2, 5)
     decode_taps(taps, (1, 1, 50))
 
 
-ROOTS = {
-    "_code_lead": predictive,
-    "code_lead": blockwalk,
-    "take_model": blockwalk,
-    "rehearse": blockwalk,
-    "_take_activations": coding,
-    "_take_taps": coding,
-}
+ROOTS = (
+    (predictive, "_code_lead"),
+    (wide, "_code_lead"),
+    (mixing, "_code_stretch"),
+    (blockwalk, "code_lead"),
+    (blockwalk, "take_model"),
+    (blockwalk, "rehearse"),
+    (coding, "_take_activations"),
+    (coding, "_take_taps"),
+)
 """What the decoder calls from Python: into these, all else of its arithmetic is compiled."""
 
 
@@ -88,8 +108,8 @@ def listings() -> dict[str, str]:
     """LLVM and assembly of the roots with all they call, as they are compiled on this machine."""
     use_everything()
     found = {}
-    for name, module in ROOTS.items():
-        kept = getattr(module, name)
+    for module, function in ROOTS:
+        name, kept = f"{module.__name__}.{function}", getattr(module, function)
         # What comes from the disk cannot be inspected: compile the root once more.
         root = numba.njit(kept.py_func)
         for signature in kept.nopython_signatures:
@@ -101,15 +121,17 @@ def listings() -> dict[str, str]:
 
 
 def test_what_is_inspected_holds_the_arithmetic_of_the_decoder(listings: dict[str, str]) -> None:
-    code = listings["llvm of _code_lead"]
-    assert len(re.findall(r"\bfmul\b", code)) > 100
-    assert len(re.findall(r"\bfadd\b", code)) > 100
-    assert len(re.findall(r"\bfdiv\b", code)) > 5
-    # What is only declared in it stands elsewhere, and would not be seen.
-    assert "define" in code
-    assert "sancodec" in code
-    for name in ROOTS:
-        declared = re.findall(r"\bdeclare\b[^@\n]*@(\S+)", listings[f"llvm of {name}"])
+    for module in (predictive, wide):
+        code = listings[f"llvm of {module.__name__}._code_lead"]
+        assert len(re.findall(r"\bfmul\b", code)) > 100
+        assert len(re.findall(r"\bfadd\b", code)) > 100
+        assert len(re.findall(r"\bfdiv\b", code)) > 5
+        # What is only declared in it stands elsewhere, and would not be seen.
+        assert "define" in code
+        assert "sancodec" in code
+    for module, function in ROOTS:
+        llvm = listings[f"llvm of {module.__name__}.{function}"]
+        declared = re.findall(r"\bdeclare\b[^@\n]*@(\S+)", llvm)
         assert declared
         assert not [function for function in declared if "sancodec" in function]
 

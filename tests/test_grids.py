@@ -9,6 +9,7 @@ from sancodec.errors import CorruptError
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.structure.grids import Grid, Grids, put_grids, take_grids
 from sancodec.structure.lattices import find_grid
+from sancodec.structure.periods import likely_steps
 from sancodec.structure.rounding import FLOOR, HALF_AWAY, HALF_EVEN, MODES, TRUNC, divide
 
 ROUNDED = {
@@ -130,6 +131,17 @@ def test_noise_has_no_grid(spread: float) -> None:
     generator = np.random.default_rng(8)
     values = np.rint(generator.normal(0, spread, 3000)).astype(np.int64)
     assert find_grid(values) is None
+
+
+def test_values_that_only_lean_towards_a_step_are_refused_before_it_is_tried() -> None:
+    """Trying a step takes ten times as long as seeing that it cannot be one."""
+    generator = np.random.default_rng(5)
+    values = np.arange(-700, 700)
+    leaning = values[generator.random(values.size) < 0.5 + 0.3 * np.cos(2 * np.pi * values / 2.5)]
+    assert max(likely_steps(leaning), default=0.0) < 2.0
+    on_grid = Grid(multiplier=5, divisor=2, mode=HALF_AWAY).values(np.arange(-280, 280))
+    few = on_grid[generator.random(on_grid.size) < 0.5]
+    assert any(abs(step - 2.5) < 0.01 for step in likely_steps(few))
 
 
 def test_two_values_are_a_grid_and_one_is_none() -> None:

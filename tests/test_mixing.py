@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from sancodec.entropy.mixer import encode_decisions
 from sancodec.errors import CorruptError
 from sancodec.formats.wfdb import WfdbRecord
+from sancodec.residual.coder import FRACTION_BITS
 from sancodec.residual.mixing import decode_mixing, encode_mixing
-from sancodec.residual.predictive import FRACTION_BITS, encode_predictive
+from sancodec.residual.predictive import encode_predictive
 from sancodec.residual.template import Beats, beats_of
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -79,12 +79,12 @@ def test_what_is_asked_for_by_name_is_not_put_to_the_test(
     beating: Recording, session: SynthesisSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A preview is worth its bits to who asks for it, here where it would lose every trial."""
-    genuine = layer_search.predictive_bits
+    genuine = layer_search.wide_bits
 
     def biased(samples: Any, fs: float, san: Any, beats: Any, n_kernels: int) -> Any:
         return genuine(samples, fs, san, beats, n_kernels) + (1e9 if san.any() else 0.0)
 
-    monkeypatch.setattr(layer_search, "predictive_bits", biased)
+    monkeypatch.setattr(layer_search, "wide_bits", biased)
     assert plan(beating, session).chunks.layers == ()
     assert plan(beating, session, kernels="model").chunks.layers
     assert plan(beating, session, model="ecg").chunks.layers
@@ -217,12 +217,12 @@ def test_signals_that_beat_together_share_their_activations(session: SynthesisSe
 def test_kinds_that_only_disturb_each_other_are_coded_apart(
     session: SynthesisSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    genuine = layer_search.predictive_bits
+    genuine = layer_search.wide_bits
 
     def disturbed(samples: Any, *regressors: Any) -> Any:
         return genuine(samples, *regressors) * (1.0 + 0.05 * len(samples))
 
-    monkeypatch.setattr(layer_search, "predictive_bits", disturbed)
+    monkeypatch.setattr(layer_search, "wide_bits", disturbed)
     signals = [pulses(25_000, 250.0, seed) for seed in range(4)]
     record = of_kinds(signals, "GSR", "II", "RESP", "V")
     found = plan(record, session)

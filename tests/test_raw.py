@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sancodec.errors import CorruptError
-from sancodec.residual.raw import decode_raw, encode_raw
+from sancodec.residual.raw import decode_raw, encode_raw, raw_size
 
 LOWEST, HIGHEST = -(1 << 31), (1 << 31) - 1
 
@@ -42,6 +42,41 @@ def test_the_bytes_are_pinned() -> None:
     assert encode_raw(samples).hex() == "fdffffff00" + "0500000002" + "34"
 
 
+@pytest.mark.parametrize("width", [0, 1, 8, 20])
+@pytest.mark.parametrize("n_samples", [2, 9, (1 << 16) + 1, (1 << 16) + 2])
+def test_a_walk_takes_the_bits_of_its_steps(width: int, n_samples: int) -> None:
+    half = (1 << width) // 2
+    steps = np.random.default_rng(width).integers(-half, (1 << width) - half, (2, n_samples))
+    walk = np.cumsum(steps, axis=1) - 40_000
+    payload = encode_raw(walk.astype(np.int32))
+    assert len(payload) == raw_size(walk.astype(np.int32))
+    assert len(payload) <= 2 * (10 + (n_samples * width + 7) // 8)
+    np.testing.assert_array_equal(decode_raw(payload, 2, n_samples), walk)
+
+
+def test_a_walk_from_one_end_of_int32_to_the_other_comes_back() -> None:
+    ends = np.array([[LOWEST, HIGHEST, LOWEST, HIGHEST]], np.int32)
+    np.testing.assert_array_equal(decode_raw(encode_raw(ends), 1, 4), ends)
+    steps = bytes([255, 255, 255, 127, 64 + 33]) + (-(1 << 32)).to_bytes(5, "little", signed=True)
+    bits = (1 << 32) + 1
+    steps += bits.to_bytes(5, "little")
+    with pytest.raises(CorruptError, match="beyond int32"):
+        decode_raw(steps, 1, 2)
+    lower = steps[:-5] + (0).to_bytes(5, "little")
+    with pytest.raises(CorruptError, match="beyond int32"):
+        decode_raw(b"\0\0\0\x80" + lower[4:], 1, 2)
+
+
+def test_the_bytes_of_differences_are_pinned() -> None:
+    walk = np.array([np.cumsum([5, *([1000, 1001] * 20)])], np.int32)
+    payload = encode_raw(walk)
+    assert payload.hex() == "0500000041" + "e803000000" + "aaaaaaaaaa"
+    np.testing.assert_array_equal(decode_raw(payload, 1, 41), walk)
+    for n_bytes in range(len(payload)):
+        with pytest.raises(CorruptError, match="raw samples"):
+            decode_raw(payload[:n_bytes], 1, 41)
+
+
 def test_every_prefix_and_every_extra_byte_is_refused() -> None:
     samples = np.random.default_rng(0).integers(-90, 900, (3, 25)).astype(np.int32)
     payload = encode_raw(samples)
@@ -55,6 +90,8 @@ def test_every_prefix_and_every_extra_byte_is_refused() -> None:
 def test_a_width_above_32_bits_is_refused() -> None:
     with pytest.raises(CorruptError, match="head of lead 0"):
         decode_raw(bytes([0, 0, 0, 0, 33]) + bytes(100), 1, 8)
+    with pytest.raises(CorruptError, match="head of lead 0"):
+        decode_raw(bytes([0, 0, 0, 0, 64 + 34]) + bytes(100), 1, 8)
 
 
 def test_a_sample_beyond_int32_is_refused() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from sancodec.errors import (
 )
 from sancodec.formats.dat import DatLayout, DatPacker
 from sancodec.formats.dat_formats import FORMATS
-from sancodec.formats.originals import NOT_SIGNALS, Originals, encode_originals
+from sancodec.formats.listing import encode_originals
+from sancodec.formats.originals import NOT_SIGNALS, OriginalFile, Originals
 from sancodec.formats.output import find_name_problem
-from sancodec.formats.restoration import describe, restore
+from sancodec.formats.restoration import RecordShape, describe, restore
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.recording import Recording
 
@@ -36,6 +37,14 @@ def _make_restoration(record: WfdbRecord, step: int = 37) -> bytes:
     for span in _spans(record, step):
         restorer.feed(span)
     return restorer.finish()
+
+
+def _describe(blob: bytes, record: WfdbRecord, name: str = "") -> Originals:
+    return describe(blob, RecordShape.of(record), name)
+
+
+def _encode(files: Sequence[OriginalFile], record: WfdbRecord) -> bytes:
+    return encode_originals(files, RecordShape.of(record))
 
 
 def _write_record(
@@ -64,7 +73,9 @@ def _assert_same_files(paths: list[Path], originals: Path) -> None:
 def test_files_come_back_byte_for_byte(tmp_path: Path, fmt: int, prolog, epilog) -> None:
     record = _write_record(tmp_path / "in", fmt, 100, prolog, epilog)
     blob = _make_restoration(record)
-    paths = restore(blob, _spans(record, 11), tmp_path / "new" / "out", force=False)
+    paths = restore(
+        _describe(blob, record), _spans(record, 11), tmp_path / "new" / "out", force=False
+    )
     _assert_same_files(paths, tmp_path / "in")
 
 
@@ -79,7 +90,8 @@ def test_bits_that_no_sample_has_come_back(tmp_path: Path, fmt: int) -> None:
     path.write_bytes(noisy.tobytes())
     blob = _make_restoration(record)
     _assert_same_files(
-        restore(blob, _spans(record), tmp_path / "out", force=False), tmp_path / "in"
+        restore(_describe(blob, record), _spans(record), tmp_path / "out", force=False),
+        tmp_path / "in",
     )
     assert len(blob) < 300
 
@@ -88,15 +100,16 @@ def test_a_large_file_that_no_rule_predicts_is_attached(tmp_path: Path) -> None:
     epilog = np.random.default_rng(1).integers(0, 256, 3_000_000, np.uint8).tobytes()
     record = _write_record(tmp_path / "in", 16, 100, b"", epilog)
     blob = _make_restoration(record)
-    assert describe(blob).files[1].correction.attached
+    assert _describe(blob, record).files[1].correction.attached
     _assert_same_files(
-        restore(blob, _spans(record), tmp_path / "out", force=False), tmp_path / "in"
+        restore(_describe(blob, record), _spans(record), tmp_path / "out", force=False),
+        tmp_path / "in",
     )
 
 
 def test_a_restoration_tells_names_sizes_and_bits(tmp_path: Path) -> None:
     record = _write_record(tmp_path, 212, 100, b"", b"tail")
-    originals = describe(_make_restoration(record))
+    originals = _describe(_make_restoration(record), record)
     assert isinstance(originals, Originals)
     assert [file.name for file in originals.files] == ["rec.hea", "rec.dat"]
     assert originals.original_n_bytes == record.n_bytes == 454
@@ -118,10 +131,11 @@ def test_existing_files_are_refused_before_any_work(tmp_path: Path) -> None:
         yield
 
     with pytest.raises(OutputError, match=r"rec\.hea: exists already; use --force"):
-        restore(blob, never(), tmp_path / "in", force=False)
+        restore(_describe(blob, record), never(), tmp_path / "in", force=False)
     (tmp_path / "in" / "rec.dat").write_bytes(b"spoilt")
     record_files = {
-        path.name for path in restore(blob, _good(tmp_path), tmp_path / "in", force=True)
+        path.name
+        for path in restore(_describe(blob, record), _good(tmp_path), tmp_path / "in", force=True)
     }
     assert record_files == {"rec.hea", "rec.dat"}
     assert (tmp_path / "in" / "rec.dat").stat().st_size == 600
@@ -138,14 +152,20 @@ def test_wrong_samples_leave_nothing_behind(tmp_path: Path) -> None:
     spans = list(_spans(record))
     spoilt = replace(spans[1], signals=tuple(signal + np.int32(1) for signal in spans[1].signals))
     with pytest.raises(ChecksumError, match=r"x\.san: rec\.dat: SHA-256"):
-        restore(blob, [spans[0], spoilt, spans[2]], tmp_path / "out", force=False, name="x.san")
+        restore(
+            _describe(blob, record),
+            [spans[0], spoilt, spans[2]],
+            tmp_path / "out",
+            force=False,
+            name="x.san",
+        )
     short = [spans[0], spans[0], spans[0].frames(0, 2)]
     with pytest.raises(CorruptError, match=r"rec\.dat: 456 bytes restored, expected 600"):
-        restore(blob, short, tmp_path / "out", force=False)
+        restore(_describe(blob, record), short, tmp_path / "out", force=False)
     channels, signals = spans[0].channels[:1], spans[0].signals[:1]
     one = Recording(name="a", fs=1.0, channels=channels, signals=signals)
     with pytest.raises(CorruptError, match="the record has 1"):
-        restore(blob, [one], tmp_path / "out", force=False)
+        restore(_describe(blob, record), [one], tmp_path / "out", force=False)
     assert os.listdir(tmp_path / "out") == []
 
 
@@ -158,7 +178,7 @@ def test_an_error_while_decoding_leaves_nothing_behind(tmp_path: Path) -> None:
         raise ChecksumError("chunk 1 is damaged")
 
     with pytest.raises(ChecksumError, match="chunk 1"):
-        restore(blob, fail(), tmp_path / "out", force=False)
+        restore(_describe(blob, record), fail(), tmp_path / "out", force=False)
     assert os.listdir(tmp_path / "out") == []
 
 
@@ -176,7 +196,7 @@ def test_files_already_placed_are_taken_back_when_a_later_one_cannot_be(
 
     monkeypatch.setattr(os, "replace", fail_on_the_second)
     with pytest.raises(OutputError, match=r"rec\.dat: cannot be written \(No space left"):
-        restore(blob, _spans(record), tmp_path / "out", force=False)
+        restore(_describe(blob, record), _spans(record), tmp_path / "out", force=False)
     assert os.listdir(tmp_path / "out") == []
 
 
@@ -186,14 +206,19 @@ def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
     blob = _make_restoration(record)
     (tmp_path / "out").mkdir(mode=0o500)
     with pytest.raises(OutputError, match="out"):
-        restore(blob, _spans(record), tmp_path / "out", force=False)
+        restore(_describe(blob, record), _spans(record), tmp_path / "out", force=False)
 
 
 def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
     record = _write_record(tmp_path / "in", 16)
     (tmp_path / "out").write_text("in the way")
     with pytest.raises(OutputError, match="out"):
-        restore(_make_restoration(record), _spans(record), tmp_path / "out", force=False)
+        restore(
+            _describe(_make_restoration(record), record),
+            _spans(record),
+            tmp_path / "out",
+            force=False,
+        )
 
 
 @pytest.mark.parametrize(
@@ -205,26 +230,27 @@ def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_names_that_leave_the_folder_or_deceive_are_refused(tmp_path: Path, name: str) -> None:
     record = _write_record(tmp_path, 16)
-    files = describe(_make_restoration(record)).files
-    blob = encode_originals([replace(files[0], name=name), files[1]])
+    files = _describe(_make_restoration(record), record).files
+    blob = _encode([replace(files[0], name=name), files[1]], record)
     with pytest.raises(CorruptError):
-        restore(blob, _spans(record), tmp_path / "out", force=True)
+        restore(_describe(blob, record), _spans(record), tmp_path / "out", force=True)
     assert find_name_problem(name)
     assert not (tmp_path / "out").exists()
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     record = _write_record(tmp_path, 16)
-    files = describe(_make_restoration(record)).files
+    files = _describe(_make_restoration(record), record).files
     with pytest.raises(CorruptError, match="second file"):
-        describe(encode_originals([files[0], replace(files[1], name="REC.HEA")]))
+        _describe(_encode([files[0], replace(files[1], name="REC.HEA")], record), record)
 
 
 def test_every_prefix_is_refused(tmp_path: Path) -> None:
-    blob = _make_restoration(_write_record(tmp_path, 8, 100, b"prolog", b"x" * 70_000))
+    record = _write_record(tmp_path, 8, 100, b"prolog", b"x" * 70_000)
+    blob = _make_restoration(record)
     for n_bytes in range(len(blob)):
         with pytest.raises(TruncatedError):
-            describe(blob[:n_bytes])
+            _describe(blob[:n_bytes], record)
 
 
 def test_every_flipped_byte_is_refused_or_harmless(tmp_path: Path) -> None:
@@ -234,7 +260,9 @@ def test_every_flipped_byte_is_refused_or_harmless(tmp_path: Path) -> None:
         damaged = bytearray(blob)
         damaged[offset] ^= 0x55
         try:
-            paths = restore(bytes(damaged), _spans(record), tmp_path / "out", force=True)
+            paths = restore(
+                _describe(bytes(damaged), record), _spans(record), tmp_path / "out", force=True
+            )
         except SancodecError:
             continue
         # The container's checksum notices a changed name; the content has its own hash.
@@ -244,7 +272,7 @@ def test_every_flipped_byte_is_refused_or_harmless(tmp_path: Path) -> None:
 
 def test_sizes_that_nothing_accounts_for_are_refused(tmp_path: Path) -> None:
     record = _write_record(tmp_path / "in", 16)
-    header, signals = describe(_make_restoration(record)).files
+    header, signals = _describe(_make_restoration(record), record).files
     for spoilt in (
         replace(signals, n_bytes=1 << 47),
         replace(
@@ -254,17 +282,22 @@ def test_sizes_that_nothing_accounts_for_are_refused(tmp_path: Path) -> None:
         ),
     ):
         with pytest.raises(CorruptError, match=r"restored|end at byte"):
-            restore(encode_originals([header, spoilt]), _spans(record), tmp_path / "o", force=True)
+            restore(
+                _describe(_encode([header, spoilt], record), record),
+                _spans(record),
+                tmp_path / "o",
+                force=True,
+            )
 
 
 def test_newer_versions_and_formats_are_unsupported(tmp_path: Path) -> None:
     record = _write_record(tmp_path, 16)
     blob = _make_restoration(record)
-    with pytest.raises(UnsupportedError, match="version 2"):
-        describe(b"\x02" + blob[1:])
-    files = describe(blob).files
+    with pytest.raises(UnsupportedError, match="version 3"):
+        _describe(b"\x03" + blob[1:], record)
+    files = _describe(blob, record).files
     with pytest.raises(UnsupportedError, match="signal format 99"):
-        describe(encode_originals([files[0], replace(files[1], format=99)]))
+        _describe(_encode([files[0], replace(files[1], format=99)], record), record)
 
 
 def test_an_original_that_vanishes_while_encoding_is_named(tmp_path: Path) -> None:
@@ -292,7 +325,9 @@ def test_real_records_come_back_byte_for_byte(tmp_path: Path, header: Path) -> N
     record = WfdbRecord.open(header)
     step = 7_777 if record.n_frames < 1_000_000 else 777_777
     blob = _make_restoration(record, step)
-    paths = restore(blob, _spans(record, step + 1), tmp_path / "out", force=False)
+    paths = restore(
+        _describe(blob, record), _spans(record, step + 1), tmp_path / "out", force=False
+    )
     _assert_same_files(paths, header.parent)
-    if all(file.format in FORMATS for file in describe(blob).files[1:]):
+    if all(file.format in FORMATS for file in _describe(blob, record).files[1:]):
         assert len(blob) < len(record.header_bytes) + 64 * len(paths) + 150

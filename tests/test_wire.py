@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,30 +111,45 @@ def test_numbers_that_do_not_fit_are_not_written() -> None:
         ByteWriter().u8(256)
 
 
+KNOWN = b"what both sides know, long before the first byte is read"
+
+
 @given(st.binary(max_size=300), st.integers(1, 5))
 def test_compressed_bytes_come_back(raw: bytes, repeat: int) -> None:
-    stored = compress(raw * repeat)
-    assert decompress(stored, len(raw) * repeat, "table") == raw * repeat
+    stored = compress(raw * repeat, KNOWN)
+    assert decompress(stored, len(raw) * repeat, "table", KNOWN) == raw * repeat
     assert len(stored) <= len(raw) * repeat + 1
+
+
+def test_what_is_known_already_costs_little() -> None:
+    stored = compress(KNOWN, KNOWN)
+    assert len(stored) < 20
+    assert decompress(stored, len(KNOWN), "table", KNOWN) == KNOWN
 
 
 @pytest.mark.parametrize("raw", [bytes(1001), bytes(range(251)) * 4])
 def test_bytes_that_decompress_beyond_their_limit_are_refused(raw: bytes) -> None:
     with pytest.raises(CorruptError, match="expected at most 1000"):
-        decompress(compress(raw), 1000, "table")
+        decompress(compress(raw, KNOWN), 1000, "table", KNOWN)
+    old = b"\1" + zstandard.ZstdCompressor().compress(raw)
+    with pytest.raises(CorruptError, match="expected at most 1000"):
+        decompress(old, 1000, "table")
 
 
-@pytest.mark.parametrize("stored", [b"", b"\x02abc", b"\x01", b"\x01abcdefghijkl"])
-def test_damaged_compressed_bytes_are_refused(stored: bytes) -> None:
+@pytest.mark.parametrize("known", [None, KNOWN])
+@pytest.mark.parametrize(
+    "stored", [b"", b"\x03abc", b"\x01", b"\x02", b"\x01abcdefghijkl", b"\x02abcdefghijkl"]
+)
+def test_damaged_compressed_bytes_are_refused(stored: bytes, known: bytes | None) -> None:
     with pytest.raises(CorruptError, match="table"):
-        decompress(stored, 1000, "table")
+        decompress(stored, 1000, "table", known)
 
 
 def test_bytes_behind_a_zstd_frame_are_refused() -> None:
-    stored = compress(bytes(1000))
-    assert stored[0] == 1
+    stored = compress(bytes(1000), KNOWN)
+    assert stored[0] == 2
     with pytest.raises(CorruptError):
-        decompress(stored + b"x", 1000, "table")
+        decompress(stored + b"x", 1000, "table", KNOWN)
 
 
 def _read_all(reader: ByteReader) -> tuple[int, int, float, str]:

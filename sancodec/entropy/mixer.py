@@ -7,6 +7,7 @@ Every weight then moves along the gradient of what the decision cost.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,10 +53,11 @@ class DecisionCoder(NamedTuple):
     cursor: NDArray[np.int64]
 
 
-def new_mixer(n_experts: int, n_contexts: int, n_final: int) -> Mixer:
-    """Give a mixer that starts with the mean of its experts."""
+def new_mixer(shares: Sequence[float], n_contexts: int, n_final: int) -> Mixer:
+    """Give a mixer that starts with these ``shares`` of its experts."""
+    n_experts = len(shares)
     weights = np.zeros((n_contexts, n_experts + 1))
-    weights[:, :n_experts] = 1.0 / n_experts
+    weights[:, :n_experts] = shares
     inputs = np.zeros(n_experts + 1)
     inputs[n_experts] = _BIAS
     return Mixer(

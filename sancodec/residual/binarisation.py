@@ -7,6 +7,7 @@ the last step, by halving. After a few halvings densities are flat, and bits go 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,14 +53,14 @@ class ValueCoder(NamedTuple):
 
 
 def new_value_coder(
-    n_experts: int, tables: NDArray[np.float64], coder: DecisionCoder
+    shares: Sequence[float], tables: NDArray[np.float64], coder: DecisionCoder
 ) -> ValueCoder:
-    """Give the coder of a lead's samples at its start."""
+    """Give the coder of a lead's samples at its start, when each expert has its share."""
     n_contexts = _N_NODES + (_N_CLASSES + N_PHASES) * _N_KINDS
     return ValueCoder(
         tables=tables,
-        densities=np.zeros((5, n_experts)),
-        mixer=new_mixer(n_experts, n_contexts, _N_NODES),
+        densities=np.zeros((5, len(shares))),
+        mixer=new_mixer(shares, n_contexts, _N_NODES),
         coder=coder,
     )
 

@@ -24,10 +24,9 @@ from sancodec.residual.blockwalk import (
     SPEEDS,
     WEIGHT_BITS,
     LeadContext,
-    Taps,
-    add_tap,
 )
 from sancodec.residual.regression import LANES, padded_width, solve
+from sancodec.residual.taps import Taps, add_tap
 
 _PIECE = 256
 _UNROLL = 4

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sancodec.entropy.adaptive import put_number, put_signed, take_number, take_signed
 from sancodec.entropy.compiled import compiled
 from sancodec.entropy.ladder import Ladder, put_step, step_of, take_step
+from sancodec.residual.taps import Taps, add_tap
 from sancodec.residual.template import MARGIN, Beats, TemplateState, expect_beat, learn_beat
 
 BLOCK = 32_768
@@ -34,15 +35,6 @@ _RECENT = 4
 _SEGMENT = 1024
 _LIMIT = float(1 << 34)
 _LOWEST, _HIGHEST = -(1 << 31), (1 << 31) - 1
-
-
-class Taps(NamedTuple):
-    """Regressors: ``n_taps[i]`` neighbours of each sample in source ``i``, from ``first[i]`` on."""
-
-    sources: NDArray[np.float64]
-    """(n_sources, n_samples + 2 * pad); sample t stands at t + pad."""
-    first: NDArray[np.int64]
-    n_taps: NDArray[np.int64]
 
 
 class LeadContext(NamedTuple):
@@ -104,40 +96,6 @@ class Coder(NamedTuple):
     contexts: NDArray[np.int64]
     symbols: NDArray[np.int64]
     cursor: NDArray[np.int64]
-
-
-@compiled
-def add_tap(  # noqa: PLR0917
-    total: NDArray[np.float64],
-    source: NDArray[np.float64],
-    first: int,
-    coefficients: NDArray[np.float64],
-    begin: int,
-    stop: int,
-) -> None:
-    """Add the weighted neighbours ``source[t + first ..]`` to ``total[begin:stop]``, in order."""
-    n = coefficients.size
-    out = total[begin:stop]
-    m = out.size
-    whole = n - n % 4
-    for j in range(0, whole, 4):
-        at = begin + first + j
-        c0, c1, c2, c3 = (
-            coefficients[j],
-            coefficients[j + 1],
-            coefficients[j + 2],
-            coefficients[j + 3],
-        )
-        s0, s1 = source[at : at + m], source[at + 1 : at + 1 + m]
-        s2, s3 = source[at + 2 : at + 2 + m], source[at + 3 : at + 3 + m]
-        for t in range(m):
-            out[t] = (((out[t] + c0 * s0[t]) + c1 * s1[t]) + c2 * s2[t]) + c3 * s3[t]
-    for j in range(whole, n):
-        at = begin + first + j
-        c0 = coefficients[j]
-        s0 = source[at : at + m]
-        for t in range(m):
-            out[t] = out[t] + c0 * s0[t]
 
 
 @compiled

@@ -36,13 +36,13 @@ from sancodec.residual.blockwalk import (
     LeadContext,
     LeadModel,
     LeadTrace,
-    Taps,
     Work,
     code_lead,
     put_model,
     rehearse,
     take_model,
 )
+from sancodec.residual.taps import Taps
 from sancodec.residual.template import Beats, TemplateState, new_template_state
 
 FRACTION_BITS = 4

@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
-from sancodec.residual.lead import LeadContext
+from sancodec.residual.context import WideContext
 from sancodec.residual.predictor import pad_rows
 from sancodec.residual.regression import accumulate
 from sancodec.residual.scale import (
     CEILING,
     FLOOR,
-    N_FEATURES,
     N_MOVING,
+    PRIOR_WEIGHTS,
+    SCALE_SHOCK,
     SPEEDS,
+    STEP,
     ScaleState,
     new_scale_state,
     prepare_scales,
@@ -36,19 +38,21 @@ class Loudness(NamedTuple):
     rows: NDArray[np.float64]
     calm: NDArray[np.float64]
     products: NDArray[np.float64]
+    prior: NDArray[np.float64]
     scales: NDArray[np.float64]
     sample_weights: NDArray[np.float64]
 
 
 def new_loudness(n_experts: int, n_rows: int) -> Loudness:
     """Give the state at the start of a lead, for blocks of at most ``n_rows``."""
-    states = [new_scale_state(n_rows) for _ in range(n_experts)]
+    states = [new_scale_state(n_rows, (*PRIOR_WEIGHTS, 0.0)) for _ in range(n_experts)]
     return Loudness(
         moving=np.stack([state.moving for state in states]),
         weights=np.stack([state.weights for state in states]),
         rows=np.stack([state.rows for state in states]),
         calm=np.stack([state.calm for state in states]),
         products=np.stack([state.products for state in states]),
+        prior=np.stack([state.prior for state in states]),
         scales=np.zeros(n_experts),
         sample_weights=np.zeros((n_experts, n_rows)),
     )
@@ -62,11 +66,12 @@ def _state(loudness: Loudness, e: int) -> ScaleState:
         loudness.rows[e],
         loudness.calm[e],
         loudness.products[e],
+        loudness.prior[e],
     )
 
 
 @compiled
-def prepare_loudness(loudness: Loudness, context: LeadContext, begin: int, n_rows: int) -> None:
+def prepare_loudness(loudness: Loudness, context: WideContext, begin: int, n_rows: int) -> None:
     """Set what is known of the scales of a block before its samples."""
     for e in range(loudness.scales.size):
         state = _state(loudness, e)
@@ -74,7 +79,7 @@ def prepare_loudness(loudness: Loudness, context: LeadContext, begin: int, n_row
 
 
 @compiled
-def predict_scales(loudness: Loudness, k: int) -> None:
+def predict_scales(loudness: Loudness, k: int, predictions: NDArray[np.float64]) -> None:
     """Set the scales of the block's sample ``k``, each as ``scale.predict_scale`` does."""
     moving, weights, rows = loudness.moving, loudness.weights, loudness.rows
     for e in range(loudness.scales.size):
@@ -82,7 +87,9 @@ def predict_scales(loudness: Loudness, k: int) -> None:
             rows[e, k, i] = moving[e, i]
         quick = weights[e, 0] * moving[e, 0] + weights[e, 1] * moving[e, 1]
         slow = weights[e, 2] * moving[e, 2] + weights[e, 3] * moving[e, 3]
-        scale = (loudness.calm[e, k] + slow) + quick
+        rows[e, k, STEP] = abs(predictions[e])
+        stirred = weights[e, STEP] * rows[e, k, STEP]
+        scale = ((loudness.calm[e, k] + slow) + quick) + stirred
         # A scale that is not a number is not below the ceiling either.
         loudness.scales[e] = max(scale, FLOOR) if scale < CEILING else CEILING
 
@@ -96,10 +103,12 @@ def observe_magnitudes(
     for e in range(loudness.scales.size):
         scale = loudness.scales[e]
         magnitude = abs(difference - predictions[e])
-        loudness.rows[e, k, N_FEATURES] = magnitude
+        loudness.rows[e, k, loudness.weights.shape[1]] = magnitude
         for i in range(N_MOVING):
             moving[e, i] += (magnitude - moving[e, i]) * SPEEDS[i]
-        loudness.sample_weights[e, k] = 1.0 / (scale * scale)
+        loudness.sample_weights[e, k] = 1.0 / (
+            scale * scale + SCALE_SHOCK * (magnitude * magnitude)
+        )
     return magnitude
 
 

@@ -1,6 +1,6 @@
 """Lossless residual layer of the highest level: many predictions, mixed decision by decision.
 
-The regressors are those of ``predictive``: a lead's own past, leads coded before it and the SAN
+The regressors are those of ``wide``: a lead's own past, leads coded before it and the SAN
 reconstruction, both with look-ahead, and what past beats of the same class left. Here several
 experts predict from them (``experts``), each says with its own density how the sample will fall
 (``binarisation``), and what they say is mixed by weights that adapt. One function walks through
@@ -30,7 +30,9 @@ from sancodec.residual.binarisation import (
     new_value_coder,
     set_experts,
 )
+from sancodec.residual.context import PAD, Contexts, WideContext
 from sancodec.residual.experts import (
+    FIRST_SHARES,
     N_EXPERTS,
     Experts,
     learn_block,
@@ -39,7 +41,6 @@ from sancodec.residual.experts import (
     predict,
     prepare_experts,
 )
-from sancodec.residual.lead import PAD, LeadContext, LeadTrace, differences, new_trace
 from sancodec.residual.loudness import (
     Loudness,
     learn_loudness,
@@ -48,9 +49,15 @@ from sancodec.residual.loudness import (
     predict_scales,
     prepare_loudness,
 )
-from sancodec.residual.predictive import _Leads
-from sancodec.residual.predictor import BLOCK, decay_powers
 from sancodec.residual.template import MARGIN, Beats, expect_beat, learn_beat
+from sancodec.residual.widepredictor import (
+    BLOCK,
+    CALM,
+    FIRST_BLOCK,
+    FIRST_SAMPLES,
+    SHOCK,
+    scale_decay,
+)
 
 _FIRST_SCALE = 1024.0
 _LOWEST, _HIGHEST = -float(1 << 31), float((1 << 31) - 1)
@@ -63,18 +70,20 @@ _STRETCH = 1 << 13
 class MixedLead(NamedTuple):
     """All that the walk through one lead reads and changes.
 
-    ``at`` (2,) is the first sample not yet coded, and the first beat not yet prepared.
+    ``left`` and ``magnitude`` are (n_samples,) float64: what the SAN reconstruction leaves of the
+    differences, and how far the last expert missed; ``at`` (2,) is the first sample not yet
+    coded, and the first beat not yet prepared.
     """
 
     samples: NDArray[np.int64]
-    context: LeadContext
-    trace: LeadTrace
+    context: WideContext
+    left: NDArray[np.float64]
+    magnitude: NDArray[np.float64]
     experts: Experts
     loudness: Loudness
     values: ValueCoder
     at: NDArray[np.int64]
     phase_samples: int
-    scale_decays: NDArray[np.float64]
 
 
 @compiled
@@ -111,33 +120,38 @@ def _phase(beats: Beats, next_beat: int, t: int, phase_samples: int) -> int:
 
 
 @compiled
-def _code_block(decoding: bool, lead: MixedLead, begin: int, n_rows: int) -> None:
-    """Code or decode ``n_rows`` samples."""
-    experts, loudness, trace, samples = lead.experts, lead.loudness, lead.trace, lead.samples
+def _code_block(decoding: bool, lead: MixedLead, begin: int, n_rows: int) -> float:
+    """Code or decode ``n_rows`` samples; give the block's loudness, as ``wide`` does."""
+    experts, loudness, samples, total = lead.experts, lead.loudness, lead.samples, 0.0
+    past, san = lead.context.taps.sources[-1], lead.context.san
     for k in range(n_rows):
         t = begin + k
-        predict(experts, k, t, trace.difference)
-        predict_scales(loudness, k)
+        predict(experts, k, t, past)
+        predict_scales(loudness, k, experts.predictions)
         before = float(samples[t - 1])
         phase = _phase(lead.context.beats, lead.at[1], t, lead.phase_samples)
         predictions, scales = experts.predictions, loudness.scales
         _code_sample(decoding, samples, t, before, predictions, scales, phase, lead.values)
         if lead.values.coder.cursor[2]:
-            return
+            return total
         difference = float(samples[t]) - before
-        trace.difference[t + PAD] = difference
-        trace.left[t] = difference - lead.context.san[t + PAD]
-        trace.magnitude[t] = observe_magnitudes(loudness, k, difference, predictions)
-        observe(experts, k, t, difference, scales)
+        past[t + PAD] = difference
+        lead.left[t] = difference - san[t + PAD]
+        missed = observe_magnitudes(loudness, k, difference, predictions)
+        lead.magnitude[t] = missed
+        observe(experts, k, t, n_rows, difference, scales)
+        scale = scales[scales.size - 1]
+        total += (scale * scale + SHOCK * (missed * missed)) + CALM
+    return total
 
 
 @compiled
-def _prepare_beats(context: LeadContext, trace: LeadTrace, next_beat: int, begin: int) -> int:
+def _prepare_beats(lead: MixedLead, next_beat: int, begin: int) -> int:
     """Learn and expect all beats that begin by ``begin`` + MARGIN; give the first that do not."""
-    beats = context.beats
+    context, beats = lead.context, lead.context.beats
     while next_beat < beats.start.size and beats.start[next_beat] - MARGIN <= begin:
         if next_beat > 0:
-            learn_beat(context.template, beats, next_beat - 1, begin, trace.left, trace.magnitude)
+            learn_beat(context.template, beats, next_beat - 1, begin, lead.left, lead.magnitude)
         expect_beat(context.template, beats, next_beat, context.expected, context.loud, PAD)
         next_beat += 1
     return next_beat
@@ -163,38 +177,43 @@ def _code_stretch(decoding: bool, lead: MixedLead, end: int) -> None:
         _code_first(decoding, lead)
         begin += 1
     while begin < end and not cursor[2]:
-        lead.at[1] = _prepare_beats(context, lead.trace, lead.at[1], begin)
-        stop = min(begin + BLOCK, end)
+        lead.at[1] = _prepare_beats(lead, lead.at[1], begin)
+        stop = min(begin + (BLOCK if begin >= FIRST_SAMPLES else FIRST_BLOCK), end)
         if lead.at[1] < beats.start.size:
             stop = min(stop, beats.start[lead.at[1]] - MARGIN)
         n_rows = stop - begin
-        prepare_experts(lead.experts.memories, context, begin, n_rows)
+        prepare_experts(lead.experts, context.taps, begin, n_rows)
         prepare_loudness(lead.loudness, context, begin, n_rows)
-        _code_block(decoding, lead, begin, n_rows)
-        learn_loudness(lead.loudness, n_rows, lead.scale_decays[n_rows])
-        learn_block(lead.experts, n_rows)
+        total = _code_block(decoding, lead, begin, n_rows)
+        if not cursor[2]:
+            learn_loudness(lead.loudness, n_rows, scale_decay(n_rows))
+            learn_block(lead.experts, context.taps, begin, n_rows, n_rows / total)
         begin = stop
     lead.at[0] = begin
 
 
-class _MixedLeads(_Leads):
-    """Leads of one chunk in the order of coding, and what each leaves to the next."""
+class _MixedLeads:
+    """The walk through the leads of one chunk."""
+
+    def __init__(self, contexts: Contexts, fs: float) -> None:
+        self._contexts = contexts
+        self._phase_samples = max(int(min(_PHASE_SECONDS * fs, 65536.0)), 1)
 
     def mix(
         self, lead: int, samples: NDArray[np.int64], coder: DecisionCoder, decoding: bool
     ) -> list[NDArray[np.uint32]]:
         """Code or decode one lead in place; give the decisions that were put."""
-        context = self._context(lead)
+        context = self._contexts.of(lead)
         state = MixedLead(
             samples=samples,
             context=context,
-            trace=new_trace(samples.size),
-            experts=new_experts(context, samples.size, len(context.others) < 3),
+            left=np.zeros(samples.size),
+            magnitude=np.zeros(samples.size),
+            experts=new_experts(context, samples.size),
             loudness=new_loudness(N_EXPERTS, BLOCK),
-            values=new_value_coder(N_EXPERTS, logistic_tables(), coder),
+            values=new_value_coder(FIRST_SHARES, logistic_tables(), coder),
             at=np.zeros(2, np.int64),
-            phase_samples=max(int(min(_PHASE_SECONDS * self._fs, 65536.0)), 1),
-            scale_decays=decay_powers()[1],
+            phase_samples=self._phase_samples,
         )
         decisions = []
         for begin in range(0, samples.size, _STRETCH):
@@ -203,9 +222,7 @@ class _MixedLeads(_Leads):
             decisions.append(coder.decisions[: coder.n_decisions[0]].copy())
             if coder.cursor[2]:
                 break
-        self._differences.append(differences(samples, 1.0))
-        self._magnitudes.append(state.trace.magnitude)
-        self._san_differences.append(context.san)
+        self._contexts.add(context, state.magnitude)
         return decisions
 
 
@@ -243,7 +260,7 @@ def encode_mixing(
     n_leads, n_samples = samples.shape
     stretch = min(_STRETCH, n_samples)
     coder = _new_coder(np.zeros(0, np.uint32), MAX_DECISIONS * stretch)
-    leads = _MixedLeads(n_samples, fs, san, beats, n_kernels)
+    leads = _MixedLeads(Contexts(n_samples, fs, san, beats, n_kernels), fs)
     decisions: list[NDArray[np.uint32]] = []
     for lead in range(n_leads):
         decisions += leads.mix(lead, samples[lead].astype(np.int64), coder, False)
@@ -270,7 +287,7 @@ def decode_mixing(  # noqa: PLR0917
     coder = _new_coder(np.frombuffer(payload, "<u4").astype(np.uint32), 0)
     if not open_words(coder.words, coder.cursor):
         raise CorruptError("residual: the first state is out of range")
-    leads = _MixedLeads(n_samples, fs, san, beats, n_kernels)
+    leads = _MixedLeads(Contexts(n_samples, fs, san, beats, n_kernels), fs)
     decoded = np.zeros((san.shape[0], n_samples), np.int32)
     for lead in range(san.shape[0]):
         samples = np.zeros(n_samples, np.int64)

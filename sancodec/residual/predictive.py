@@ -15,10 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
-from sancodec.entropy.rans import at_end, encode_symbols, open_words
-from sancodec.entropy.tables import density_table, guess_table
-from sancodec.entropy.values import MAX_SYMBOLS, put_value, take_value
-from sancodec.errors import CorruptError
+from sancodec.entropy.values import put_value, take_value
+from sancodec.residual.coder import (
+    FRACTION_BITS,
+    HIGHEST,
+    LOWEST,
+    Coder,
+    bits_of_leads,
+    code_first,
+    decode_leads,
+    encode_leads,
+)
 from sancodec.residual.lead import (
     FEW_BACK,
     MANY_BACK,
@@ -64,22 +71,7 @@ from sancodec.residual.template import (
     new_template_state,
 )
 
-FRACTION_BITS = 4
-"""The SAN reconstruction comes in units of 2**-FRACTION_BITS ADC units."""
-
-_FIRST_SCALE = 1024.0
 _SHOCK = 0.01
-_LOWEST, _HIGHEST = -(1 << 31), (1 << 31) - 1
-
-
-class Coder(NamedTuple):
-    """Symbols to append to (encoding) or words to take from (decoding)."""
-
-    table: NDArray[np.int32]
-    guesses: NDArray[np.float32]
-    symbols: NDArray[np.int64]
-    words: NDArray[np.uint32]
-    cursor: NDArray[np.int64]
 
 
 class Lead(NamedTuple):
@@ -111,7 +103,7 @@ def _code_block(  # noqa: PLR0917
             samples[t] = take_value(
                 coder.table, coder.guesses, prediction, scale, coder.words, coder.cursor
             )
-            if coder.cursor[2] or not _LOWEST <= samples[t] <= _HIGHEST:
+            if coder.cursor[2] or not LOWEST <= samples[t] <= HIGHEST:
                 # What follows would be made of garbage, which arithmetic need not survive.
                 coder.cursor[2] = 1
                 return gain, n_symbols
@@ -133,17 +125,6 @@ def _code_block(  # noqa: PLR0917
         shock = trace.magnitude[t] * trace.magnitude[t]
         predictor.weights[k] = 1.0 / (scale * scale + _SHOCK * shock)
     return gain, n_symbols
-
-
-@compiled
-def _code_first(decoding: bool, samples: NDArray[np.int64], n_symbols: int, coder: Coder) -> int:
-    """Code or decode sample 0, of which nothing is known but that it is near zero or not."""
-    if decoding:
-        samples[0] = take_value(
-            coder.table, coder.guesses, 0.0, _FIRST_SCALE, coder.words, coder.cursor
-        )
-        return n_symbols
-    return put_value(coder.table, samples[0], 0.0, _FIRST_SCALE, coder.symbols, n_symbols)
 
 
 @compiled
@@ -175,7 +156,7 @@ def _code_lead(
 ) -> int:
     """Walk through one lead, block by block; a block ends where a beat has to be prepared."""
     context, n_samples = lead.context, lead.samples.size
-    n_symbols = _code_first(decoding, lead.samples, n_symbols, coder)
+    n_symbols = code_first(decoding, lead.samples, n_symbols, coder)
     # Not the literal 1: for that numba would compile everything below a second time.
     next_beat, begin, gain = 0, min(1, n_samples), 0.0
     while begin < n_samples and not coder.cursor[2]:
@@ -256,27 +237,6 @@ class _Leads:
         return n_symbols
 
 
-def _symbols_of(
-    samples: NDArray[np.int32],
-    fs: float,
-    san: NDArray[np.int32],
-    beats: Sequence[Beats],
-    n_kernels: int,
-) -> tuple[NDArray[np.int64], list[int]]:
-    """Give the symbols of all leads, and how many there are after each lead."""
-    n_leads, n_samples = samples.shape
-    symbols = np.empty((3, MAX_SYMBOLS * n_samples * n_leads), np.int64)
-    coder = Coder(
-        density_table(), guess_table(), symbols, np.zeros(0, np.uint32), np.zeros(3, np.int64)
-    )
-    leads = _Leads(n_samples, fs, san, beats, n_kernels)
-    counts = [0]
-    for lead in range(n_leads):
-        signal = samples[lead].astype(np.int64)
-        counts.append(leads.code(lead, signal, counts[-1], coder, False))
-    return symbols, counts
-
-
 def predictive_bits(
     samples: NDArray[np.int32],
     fs: float,
@@ -285,10 +245,7 @@ def predictive_bits(
     n_kernels: int,
 ) -> NDArray[np.float64]:
     """Give the (n_leads,) bits that ``encode_predictive`` would spend, to choose by."""
-    symbols, counts = _symbols_of(samples, fs, san, beats, n_kernels)
-    bits = symbols[2, : counts[-1]] - np.log2(symbols[1, : counts[-1]])
-    totals = np.concatenate([[0.0], np.cumsum(bits)])
-    return np.diff(totals[counts])
+    return bits_of_leads(_Leads(samples.shape[1], fs, san, beats, n_kernels), samples)
 
 
 def encode_predictive(
@@ -313,9 +270,7 @@ def encode_predictive(
     n_kernels : int
         Number of classes that ``beats.kernel`` may name.
     """
-    symbols, counts = _symbols_of(samples, fs, san, beats, n_kernels)
-    words = encode_symbols(symbols[0], symbols[1], symbols[2], counts[-1])
-    return words.astype("<u4").tobytes()
+    return encode_leads(_Leads(samples.shape[1], fs, san, beats, n_kernels), samples)
 
 
 def decode_predictive(  # noqa: PLR0917
@@ -333,22 +288,5 @@ def decode_predictive(  # noqa: PLR0917
     CorruptError
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
-    if len(payload) % 4:
-        raise CorruptError(f"residual: {len(payload)} bytes, expected a multiple of 4")
-    words = np.frombuffer(payload, "<u4").astype(np.uint32)
-    cursor = np.zeros(3, np.int64)
-    if not open_words(words, cursor):
-        raise CorruptError("residual: the first state is out of range")
-    coder = Coder(density_table(), guess_table(), np.zeros((3, 0), np.int64), words, cursor)
     leads = _Leads(n_samples, fs, san, beats, n_kernels)
-    decoded = np.zeros((san.shape[0], n_samples), np.int32)
-    for lead in range(san.shape[0]):
-        samples = np.zeros(n_samples, np.int64)
-        leads.code(lead, samples, 0, coder, True)
-        limits = np.iinfo(np.int32)
-        if cursor[2] or samples.min() < limits.min or samples.max() > limits.max:
-            raise CorruptError(f"residual: lead {lead} does not decode to its samples")
-        decoded[lead] = samples
-    if not at_end(words, cursor):
-        raise CorruptError("residual: words are left after the last sample")
-    return decoded
+    return decode_leads(leads, payload, len(san), n_samples)

@@ -15,14 +15,18 @@ N_MOVING = 4
 PHASE, NEAR, AROUND, CONSTANT = 4, 5, 6, 7
 """Features after the moving averages: mean magnitude at the same phase of past beats, of leads
 already coded at this sample and around it, and 1."""
+STEP, CORRECTION = 8, 9
+"""Two more in the wide residual: magnitudes of what each stage of the predictor expects."""
 
 SPEEDS = (0.2, 0.05, 0.01, 0.001)
 CEILING = float(1 << 36)
 """No residual is larger; a regression that runs away would leave the density no room."""
 FLOOR = 0.05
+SCALE_SHOCK = 0.02
+"""How much of a squared magnitude adds to the squared scale where a sample is weighed."""
 
 _START = 4.0
-_PRIOR_WEIGHTS = (0.35, 0.05, 0.09, 0.15, 0.25, 0.03, 0.02, 0.1)
+PRIOR_WEIGHTS = (0.35, 0.05, 0.09, 0.15, 0.25, 0.03, 0.02, 0.1)
 _PRIOR_COUNT = 10.0
 _SWEEPS = 2
 
@@ -32,7 +36,7 @@ class ScaleState(NamedTuple):
 
     ``rows`` (n_rows, padded width) are the features of a block's samples and, behind them, the
     magnitudes that came; ``calm`` (n_rows,) is the part of each scale that is known at the start
-    of the block; ``products`` is as in ``regression.accumulate``.
+    of the block; ``products`` is as in ``regression.accumulate``; the weights begin as ``prior``.
     """
 
     moving: NDArray[np.float64]
@@ -40,17 +44,19 @@ class ScaleState(NamedTuple):
     rows: NDArray[np.float64]
     calm: NDArray[np.float64]
     products: NDArray[np.float64]
+    prior: NDArray[np.float64]
 
 
-def new_scale_state(n_rows: int) -> ScaleState:
+def new_scale_state(n_rows: int, prior: tuple[float, ...] = PRIOR_WEIGHTS) -> ScaleState:
     """Give the state at the start of a lead, for blocks of at most ``n_rows``."""
-    width = padded_width(N_FEATURES)
+    width = padded_width(len(prior))
     return ScaleState(
         moving=np.full(N_MOVING, _START),
-        weights=np.array(_PRIOR_WEIGHTS),
+        weights=np.array(prior),
         rows=np.zeros((n_rows, width)),
         calm=np.zeros(n_rows),
-        products=np.zeros((N_FEATURES + 1, width)),
+        products=np.zeros((len(prior) + 1, width)),
+        prior=np.array(prior),
     )
 
 
@@ -80,12 +86,30 @@ def prepare_scales(  # noqa: PLR0917
 @inlined
 def predict_scale(state: ScaleState, k: int) -> float:
     """Give the predicted mean magnitude of the block's sample ``k``, in ADC units."""
+    return _bounded(_quiet_scale(state, k))
+
+
+@inlined
+def predict_wide_scale(state: ScaleState, k: int, step: float, correction: float) -> float:
+    """Give the scale with two more features, which are known last."""
+    weights, row = state.weights, state.rows[k]
+    row[STEP], row[CORRECTION] = abs(step), abs(correction)
+    stirred = weights[STEP] * row[STEP] + weights[CORRECTION] * row[CORRECTION]
+    return _bounded(_quiet_scale(state, k) + stirred)
+
+
+@inlined
+def _quiet_scale(state: ScaleState, k: int) -> float:
     moving, weights, rows = state.moving, state.weights, state.rows
     for i in range(N_MOVING):
         rows[k, i] = moving[i]
     quick = weights[0] * moving[0] + weights[1] * moving[1]
     slow = weights[2] * moving[2] + weights[3] * moving[3]
-    scale = float((state.calm[k] + slow) + quick)
+    return float((state.calm[k] + slow) + quick)
+
+
+@inlined
+def _bounded(scale: float) -> float:
     if not scale < CEILING:
         return CEILING
     return max(scale, FLOOR)
@@ -94,7 +118,7 @@ def predict_scale(state: ScaleState, k: int) -> float:
 @inlined
 def observe_magnitude(state: ScaleState, k: int, magnitude: float) -> None:
     """Note the magnitude of the block's sample ``k``."""
-    state.rows[k, N_FEATURES] = magnitude
+    state.rows[k, state.weights.size] = magnitude
     moving = state.moving
     moving[0] += (magnitude - moving[0]) * SPEEDS[0]
     moving[1] += (magnitude - moving[1]) * SPEEDS[1]
@@ -105,12 +129,12 @@ def observe_magnitude(state: ScaleState, k: int, magnitude: float) -> None:
 @compiled
 def update_weights(state: ScaleState) -> None:
     """Refit the weights by coordinate descent, none below 0."""
-    products, weights = state.products, state.weights
+    products, weights, n = state.products, state.weights, state.weights.size
     for _ in range(_SWEEPS):
-        for i in range(N_FEATURES):
-            rest = products[i, N_FEATURES] + _PRIOR_COUNT * _PRIOR_WEIGHTS[i]
+        for i in range(n):
+            rest = products[i, n] + _PRIOR_COUNT * state.prior[i]
             for j in range(i):
                 rest -= products[j, i] * weights[j]
-            for j in range(i + 1, N_FEATURES):
+            for j in range(i + 1, n):
                 rest -= products[i, j] * weights[j]
             weights[i] = max(rest / (products[i, i] + _PRIOR_COUNT), 0.0)

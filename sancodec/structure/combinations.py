@@ -147,7 +147,8 @@ def _exact_rule(
     if np.ptp(over) < divisor:
         terms = tuple(_term(*pair, divisor, pair[1]) for pair in zip(chosen, factors, strict=True))
         return Rule(terms=terms, offset=int(over.max()), divisor=divisor)
-    if np.ptp(over) > 4 * divisor:
+    # Rounding to the nearest is off by half a divisor either way, towards zero by all but one.
+    if np.ptp(over) > max(divisor, 2 * divisor - 2):
         return None
     for parts in product(*(_parts(factor, divisor) for factor in factors)):
         terms = tuple(

@@ -20,6 +20,8 @@ _SPAN = 512
 _SIZE = 8 * _SPAN
 _WEAKEST, _WIDE = 0.22, 0.6
 """A period counts if the values agree on its phase at least so far, from 0 to 1; a wide one."""
+_OF_TRUE = 0.5
+"""And at least this part of what they would agree to on a true grid of its step, rounded."""
 _MAX_PEAKS = 3
 _MAX_PARTS = 8
 _MAX_TRIALS = 256
@@ -57,9 +59,16 @@ def likely_steps(distinct: NDArray[np.int64]) -> Iterator[float]:
         # Whole numbers cannot tell a frequency from its mirror image.
         for frequency in (peak / _SIZE, 1.0 - peak / _SIZE):
             step = 1.0 / _refine(distinct, frequency, 1.0 / _SIZE, _SPAN)
-            if step >= MIN_STEP:
+            if step >= MIN_STEP and _is_telling(step, distinct):
                 yield step
         strength[max(peak - lobe // 2, 0) : peak + lobe // 2] = 0.0
+
+
+def _is_telling(step: float, distinct: NDArray[np.int64]) -> bool:
+    """Tell whether the values agree on the phase of a step as rounded ones may be expected to."""
+    values = distinct[:: distinct.size // _MAX_POINTS + 1]
+    # Rounding spreads the phases evenly over a part 1 / step of the circle.
+    return bool(_agreement(np.array([1.0 / step]), values)[0] >= _OF_TRUE * np.sinc(1.0 / step))
 
 
 def _sides(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

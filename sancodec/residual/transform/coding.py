@@ -18,8 +18,8 @@ from sancodec.entropy.mixer import encode_decisions
 from sancodec.entropy.rans import at_end, open_words
 from sancodec.errors import CorruptError
 from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.residual.coder import FRACTION_BITS
 from sancodec.residual.loss import LeadLoss
-from sancodec.residual.predictive import FRACTION_BITS
 from sancodec.residual.template import Beats
 from sancodec.residual.transform.centroids import (
     fit_centroids,
