@@ -45,6 +45,8 @@ def print_spans(spans: list[tuple[int, int, str]], n_bytes: int) -> None:
 
 def _rows(report: Report) -> list[tuple[str, str]]:
     rows = [("signal", _signal(report)), ("file", _file(report))]
+    if report.fidelity != "lossless":
+        rows += _loss_rows(report)
     if report.structure:
         rows.append(("found", report.structure))
     if report.cr_original is not None:
@@ -78,6 +80,15 @@ def _file(report: Report) -> str:
     bits = report.bits_per_sample
     size = f"{size} at level {report.level}"
     return size if bits is None else f"{size}, {bits:.3f} bits/sample, everything counted"
+
+
+def _loss_rows(report: Report) -> list[tuple[str, str]]:
+    rows = [("promised", report.fidelity)]
+    for signal in report.signals:
+        name = signal.name.strip() or "no name"
+        said = f"PRDN {signal.prdn:.4g} %, no sample off by more than {signal.max_error} ADC units"
+        rows.append((f"  {name}", said))
+    return rows
 
 
 def _layer_rows(report: Report) -> list[tuple[str, str]]:

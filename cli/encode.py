@@ -13,6 +13,14 @@ from sancodec.cli._options import force_option, jobs_option, provider_option
 from sancodec.cli._report import print_report
 from sancodec.cli._terminal import for_each, progress_bar
 from sancodec.config import CodecConfig
+from sancodec.fidelity import (
+    Fidelity,
+    Lossless,
+    MaxError,
+    SanOnly,
+    TargetPrdn,
+    TargetSize,
+)
 from sancodec.files import encode_file
 
 
@@ -53,6 +61,36 @@ from sancodec.files import encode_file
     metavar="SECONDS",
     help="Length of the chunks that decode alone, in seconds.  [default: about a minute]",
 )
+@click.option(
+    "--prdn",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="PERCENT",
+    help="Lose as much as this allows: root-mean-square error of each channel, in percent of its "
+    "deviation from its mean.",
+)
+@click.option(
+    "--max-error",
+    metavar="N|NuV[,...]",
+    help="No sample off by more than this: ADC units (3), or a unit of the channel (10uV); one "
+    "for all channels, or one for each.",
+)
+@click.option(
+    "--ratio",
+    type=float,
+    metavar="N",
+    help="As good as N times fewer bits than in the signal files allow.",
+)
+@click.option(
+    "--bits-per-sample",
+    type=float,
+    metavar="BITS",
+    help="As good as so many bits a sample, everything counted, allow.",
+)
+@click.option(
+    "--san-only",
+    is_flag=True,
+    help="Keep the SAN layer alone, as the paper does: kernels and activations.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
 @jobs_option
@@ -68,13 +106,22 @@ def encode(
     kernels: str,
     level: str,
     chunk: float | None,
+    prdn: float | None,
+    max_error: str | None,
+    ratio: float | None,
+    bits_per_sample: float | None,
+    san_only: bool,
     no_verify: bool,
     provider: str,
     jobs: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Compress WFDB records without loss, each to one .san file that gives back all its files.
+    """Compress WFDB records, each to one .san file.
+
+    Nothing is lost, and a file gives back all files of its record, unless --prdn, --max-error,
+    --ratio, --bits-per-sample or --san-only says how much may be lost: then it decodes to a new
+    record of the signals as they come back.
 
     RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat).
 
@@ -82,8 +129,15 @@ def encode(
     Example:
       sancodec encode 100.dat
       sancodec encode mitdb/*.hea -o compressed --json
+      sancodec encode 100.dat --prdn 5
     """
-    config = CodecConfig(model=model, kernels=kernels, level=level, chunk_seconds=chunk)
+    config = CodecConfig(
+        model=model,
+        kernels=kernels,
+        level=level,
+        chunk_seconds=chunk,
+        fidelity=_fidelity(prdn, max_error, ratio, bits_per_sample, san_only),
+    )
     targets = _targets(records, output)
 
     def work(record: str) -> None:
@@ -102,6 +156,32 @@ def encode(
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))
 
     for_each(context, records, work)
+
+
+def _fidelity(
+    prdn: float | None,
+    max_error: str | None,
+    ratio: float | None,
+    bits_per_sample: float | None,
+    san_only: bool,
+) -> Fidelity:
+    """Give the one fidelity that was asked for."""
+    asked: list[Fidelity] = []
+    if prdn is not None:
+        asked.append(TargetPrdn(prdn))
+    if max_error is not None:
+        asked.append(MaxError(tuple(max_error.split(","))))
+    if ratio is not None:
+        asked.append(TargetSize(ratio=ratio))
+    if bits_per_sample is not None:
+        asked.append(TargetSize(bits_per_sample=bits_per_sample))
+    if san_only:
+        asked.append(SanOnly())
+    if len(asked) > 1:
+        raise click.UsageError(
+            "--prdn, --max-error, --ratio, --bits-per-sample, --san-only: choose one of them"
+        )
+    return asked[0] if asked else Lossless()
 
 
 def _targets(records: tuple[str, ...], output: str | None) -> dict[str, Path | BinaryIO]:

@@ -67,6 +67,18 @@ class ArraySource:
         self.channels = (Channel(),) * n_channels if channels is None else tuple(channels)
         self._check_channels()
 
+    @property
+    def missing(self) -> tuple[int | None, ...]:
+        """Of each channel the value that stands for no sample: the least of a signed type."""
+        kind = np.dtype(np.int32) if self._recording is not None else self._samples.dtype
+        value = int(np.iinfo(kind).min) if kind.kind == "i" else None
+        return (value,) * len(self.channels)
+
+    @property
+    def source_bits_per_sample(self) -> float:
+        """Bits of a sample: what ratios of arrays are against."""
+        return 16.0
+
     def read(self, start: int, stop: int) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive).
 

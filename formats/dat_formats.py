@@ -181,3 +181,19 @@ FORMATS = {
     ),
 }
 """The formats by their WFDB numbers."""
+
+MISSING = {
+    16: -(1 << 15),
+    24: -(1 << 23),
+    32: -(1 << 31),
+    61: -(1 << 15),
+    80: -(1 << 7),
+    160: -(1 << 15),
+    212: -(1 << 11),
+    310: -(1 << 9),
+    311: -(1 << 9),
+    508: -(1 << 7),
+    516: -(1 << 15),
+    524: -(1 << 23),
+}
+"""Of each format the value that stands for no sample, as WFDB has it; format 8 has none."""

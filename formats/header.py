@@ -21,6 +21,10 @@ from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel
 
 FIDELITY_LOSSLESS = 0
+FIDELITY_PRDN = 1
+FIDELITY_MAX_ERROR = 2
+FIDELITY_SIZE = 3
+FIDELITY_SAN_ONLY = 4
 LEVEL_FAST = 0
 LEVEL_DEFAULT = 1
 LEVEL_MAX = 2
@@ -31,6 +35,7 @@ MAX_CHUNK_SAMPLES = 1 << 26
 MAX_CHUNKS = 1 << 24
 MAX_TABLE_BYTES = 1 << 20
 MAX_PARAMETER_BYTES = 1 << 16
+MAX_PROMISE_BYTES = 1 << 13
 MAX_KERNEL_BYTES = 1 << 24
 DIGEST_BYTES = 8
 """Bytes of a model's digest: the first of SHA-256."""
@@ -39,7 +44,13 @@ DIGEST_SIZES = (0, DIGEST_BYTES, 32)
 HASH_BYTES = 16
 """Bytes of the hash of all samples: the first of SHA-256."""
 
-_FIDELITIES = (FIDELITY_LOSSLESS,)
+_FIDELITIES = (
+    FIDELITY_LOSSLESS,
+    FIDELITY_PRDN,
+    FIDELITY_MAX_ERROR,
+    FIDELITY_SIZE,
+    FIDELITY_SAN_ONLY,
+)
 _LEVELS = tuple(LEVELS.values())
 _MAX_SIGNED = 1 << 62
 
@@ -60,7 +71,7 @@ class Header:
     chunk_frames : int
         Frames in each chunk; the last one may be shorter.
     fidelity : int
-        FIDELITY_LOSSLESS.
+        FIDELITY_LOSSLESS, or what the loss was bounded by.
     level : int
         One of LEVELS: what the encoder aimed at; each chunk says how it is coded.
     parameters : bytes
@@ -69,6 +80,8 @@ class Header:
         The first bytes of SHA-256 of the kernels of a model that has to be found, or nothing.
     kernels : bytes
         Embedded kernels, opaque here, or nothing.
+    promise : bytes
+        What a lossy file promises (formats/promise.py); nothing in a lossless one.
     """
 
     name: str
@@ -81,6 +94,7 @@ class Header:
     parameters: bytes
     model_digest: bytes
     kernels: bytes
+    promise: bytes = b""
 
     @property
     def frame_samples(self) -> int:
@@ -141,6 +155,8 @@ def encode_header(header: Header) -> bytes:
     put_decimal(fields, header.fs)
     fields.varint(header.fidelity).varint(header.level).text(header.name)
     put_channels(fields, header.channels)
+    if header.fidelity != FIDELITY_LOSSLESS:
+        fields.counted(header.promise)
     fields.counted(header.parameters).counted(header.model_digest)
     stored = compress(fields.getvalue(), phrases())
     return ByteWriter().counted(stored).raw(header.kernels).getvalue()
@@ -160,14 +176,23 @@ def decode_header(payload: bytes | memoryview, name: str) -> Header:
     stored = reader.counted("fields", MAX_TABLE_BYTES)
     kernels = _take_kernels(reader)
     fields = ByteReader(decompress(stored, MAX_TABLE_BYTES, f"{name}: fields", phrases()), name)
+    n_frames = fields.varint("number of frames", MAX_FRAMES)
+    chunk_frames = fields.varint("frames in a chunk", MAX_FRAMES)
+    fs = take_decimal(fields, "sampling frequency")
+    fidelity = known_fidelity(fields.varint("fidelity"), name)
+    level = known_level(fields.varint("level"), name)
+    record_name = fields.text("record name", MAX_TEXT_BYTES)
+    channels = take_channels(fields)
+    lossy = fidelity != FIDELITY_LOSSLESS
     header = Header(
-        n_frames=fields.varint("number of frames", MAX_FRAMES),
-        chunk_frames=fields.varint("frames in a chunk", MAX_FRAMES),
-        fs=take_decimal(fields, "sampling frequency"),
-        fidelity=known_fidelity(fields.varint("fidelity"), name),
-        level=known_level(fields.varint("level"), name),
-        name=fields.text("record name", MAX_TEXT_BYTES),
-        channels=take_channels(fields),
+        n_frames=n_frames,
+        chunk_frames=chunk_frames,
+        fs=fs,
+        fidelity=fidelity,
+        level=level,
+        name=record_name,
+        channels=channels,
+        promise=fields.counted("promise", MAX_PROMISE_BYTES) if lossy else b"",
         parameters=fields.counted("codec parameters", MAX_PARAMETER_BYTES),
         model_digest=fields.counted("model digest", DIGEST_SIZES[-1]),
         kernels=kernels,

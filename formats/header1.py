@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sancodec.errors import UnsupportedError
 from sancodec.formats.channels import (
     MAX_ADC_RES,
     MAX_CHANNELS,
@@ -11,6 +12,7 @@ from sancodec.formats.channels import (
 from sancodec.formats.compressed import decompress
 from sancodec.formats.header import (
     DIGEST_SIZES,
+    FIDELITY_LOSSLESS,
     MAX_FRAMES,
     MAX_KERNEL_BYTES,
     MAX_PARAMETER_BYTES,
@@ -31,6 +33,8 @@ def decode_header_1(payload: bytes, name: str) -> Header:
     chunk_frames = reader.varint("frames in a chunk", MAX_FRAMES)
     fs = reader.f64("sampling frequency")
     fidelity = known_fidelity(reader.varint("fidelity"), name)
+    if fidelity != FIDELITY_LOSSLESS:
+        raise UnsupportedError(f"{name}: fidelity {fidelity} in a file of version 1, expected 0")
     level = known_level(reader.varint("level"), name)
     stored = reader.counted("name and channels", MAX_TABLE_BYTES)
     table = decompress(stored, MAX_TABLE_BYTES, f"{name}: name and channels")

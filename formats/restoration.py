@@ -64,6 +64,11 @@ class Restorer:
             self._scans.append(_Scan(file, slice(first, stop), shape.n_frames))
             first = stop
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that ``finish`` will give: 0, not known before."""
+        return 0
+
     def feed(self, span: Recording) -> None:
         """Compare the next span of the record with its files.
 
@@ -169,8 +174,7 @@ class _Scan:
 
     def __init__(self, source: SourceFile, channels: slice, n_frames: int) -> None:
         self._source = source
-        mat = make_mat_prolog(len(source.samples_per_frame), n_frames)
-        self._prolog = mat if _begins_with(source, mat) else b""
+        self._prolog = known_prolog(source, n_frames)
         self._channels = channels
         layout = make_layout(source.format, source.samples_per_frame, source.initial)
         self._packer = DatPacker(layout) if layout else None
@@ -215,6 +219,12 @@ class _Scan:
         self._collector.push(np.frombuffer(taken, np.uint8) ^ predicted[: len(taken)], solid=solid)
         self._position += len(taken)
         return len(taken)
+
+
+def known_prolog(source: SourceFile, n_frames: int) -> bytes:
+    """Give what stands before the first frame of a file, where it follows from its shape."""
+    mat = make_mat_prolog(len(source.samples_per_frame), n_frames)
+    return mat if _begins_with(source, mat) else b""
 
 
 def _begins_with(source: SourceFile, prolog: bytes) -> bool:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from sancodec.errors import RecordError
 from sancodec.formats.dat import DatReader
-from sancodec.formats.dat_formats import FORMATS
+from sancodec.formats.dat_formats import FORMATS, MISSING
 from sancodec.formats.flac import BITS, FlacReader
 from sancodec.formats.hea import HeaderText, SignalLine, parse_header
 from sancodec.formats.originals import MAX_PROLOG_BYTES, bits_per_sample, make_layout
 from sancodec.formats.output import find_name_problem
+from sancodec.formats.remaking import Remaker
 from sancodec.formats.restoration import RecordShape, Restorer, SourceFile
 from sancodec.recording import Channel, Recording
 
@@ -91,6 +92,14 @@ class WfdbRecord:
             _readers=tuple(_make_reader(source) for source in sources),
         )
 
+    @property
+    def missing(self) -> tuple[int | None, ...]:
+        """Of each channel the value by which its format says that there is no sample."""
+        values = (
+            (MISSING.get(source.format),) * len(source.samples_per_frame) for source in self.files
+        )
+        return tuple(itertools.chain.from_iterable(values))
+
     def read(self, start: int, stop: int) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), in ADC units.
 
@@ -109,6 +118,18 @@ class WfdbRecord:
     def restorer(self) -> Restorer:
         """Give what collects the restoration of the original files while spans are encoded."""
         return Restorer(self.files, RecordShape.of(self))
+
+    def remaker(self) -> Remaker | None:
+        """Give what collects the files of the record after loss, from spans as they are decoded.
+
+        None where a file is of a format that decoded samples may not fit, as differences and
+        FLAC: then decoding writes a new record.
+        """
+        header, *files = self.files
+        if any(file.format not in FORMATS or file.format == 8 for file in files):
+            return None
+        shape = RecordShape.of(self)
+        return Remaker(header.path.name, self.header_bytes, files, self.read(0, 1), shape)
 
 
 def _find_header(path: Path) -> Path:

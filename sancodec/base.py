@@ -66,6 +66,8 @@ class BaseSource:
         self.channels = base_channels(structure, source.channels)
         self.n_frames = structure.n_samples_base(source.n_frames)
         whole = structure.resampling is not None
+        self.source_bits_per_sample = source.source_bits_per_sample
+        self.missing: tuple[int | None, ...] = (None,) * len(self.channels)
         self._whole = self._base(0, source.n_frames) if whole else None
 
     def read(self, start: int, stop: int) -> Recording:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,14 @@ from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, r
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
 from sancodec.residual.discrete import decode_discrete, difference_bits, encode_discrete
+from sancodec.residual.loss import LeadLoss
 from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import decode_predictive
 from sancodec.residual.raw import decode_raw, encode_raw, raw_size
+from sancodec.residual.stepped import Encoder, Known, decode_stepped, encode_stepped
+from sancodec.residual.template import Beats
+from sancodec.residual.transform.bounded import decode_bounded, encode_bounded
+from sancodec.residual.transform.coding import decode_transform, encode_transform
 from sancodec.residual.wide import decode_wide, encode_wide
 from sancodec.runtime import SynthesisSession
 from sancodec.san.coding import decode_activations, encode_activations
@@ -30,8 +36,13 @@ MODE_PREDICTIVE = 1
 MODE_BLOCKWISE = 2
 MODE_MIXING = 3
 MODE_WIDE = 4
+MODE_TRANSFORM = 5
+MODE_BOUNDED = 6
+MODE_STEPPED = 7
 MODE_DISCRETE = 8
 
+Starts = Sequence[Sequence[int]]
+"""Of each lead, or of none, the coefficients that it begins with."""
 _Encoder = Callable[..., bytes]
 _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
     "fast": ((MODE_BLOCKWISE, encode_blockwise),),
@@ -53,6 +64,10 @@ _DECODERS = {
     MODE_BLOCKWISE: decode_blockwise,
     MODE_MIXING: decode_mixing,
     MODE_WIDE: decode_wide,
+}
+_LOSSY_DECODERS = {
+    MODE_TRANSFORM: decode_transform,
+    MODE_BOUNDED: decode_bounded,
 }
 
 
@@ -91,7 +106,7 @@ def encode_chunk(
             layers.append(reconstruct(own, san, samples.shape, session))
             writer.counted(coded)
             san_bytes += len(coded)
-        mode, residual = _encode_residual(samples, group, plan.level, layers)
+        mode, residual = _encode_residual(samples, group, plan, layers)
         writer.u8(mode).counted(residual)
         residual_bytes += len(residual)
         found += layers
@@ -105,13 +120,31 @@ def encode_chunk(
 
 
 def _encode_residual(
-    samples: NDArray[np.int32], group: Group, level: str, layers: Sequence[SanLayer]
+    samples: NDArray[np.int32], group: Group, plan: ChunkPlan, layers: Sequence[SanLayer]
 ) -> tuple[int, bytes]:
-    tried, known = _ENCODERS[level], regressors(samples.shape, group, layers)
+    known = regressors(samples.shape, group, layers)
+    exact = partial(_encode_exact, plan.level, ())
+    if plan.loss is not None:
+        lossy = _encode_lossy(samples, known, plan.loss.of(group.channels), exact)
+        if lossy is not None and len(lossy[1]) < raw_size(samples):
+            return lossy
+    return _encode_exact(plan.level, group.starts, samples, *known)
+
+
+def _encode_exact(  # noqa: PLR0917
+    level: str,
+    starts: Starts,
+    samples: NDArray[np.int32],
+    clock: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> tuple[int, bytes]:
+    tried = _ENCODERS[level]
     best, smallest, residual = MODE_RAW, raw_size(samples), b""
     # What adapts has to learn first: on a short chunk, what is sent may be worth its bits.
     for mode, encode in tried if samples.shape[1] <= _SHORT else tried[:1]:
-        coded = encode(samples, *known, *_starts(mode, group))
+        coded = encode(samples, clock, san, beats, n_kernels, *_starting(mode, starts))
         if len(coded) < smallest:
             best, smallest, residual = mode, len(coded), coded
     if level != "fast" and difference_bits(samples) < _WORTH_A_TRIAL * 8 * smallest:
@@ -121,8 +154,20 @@ def _encode_residual(
     return best, residual if best != MODE_RAW else encode_raw(samples)
 
 
-def _starts(mode: int, group: Group) -> tuple[Sequence[Sequence[int]], ...]:
-    return (group.starts,) if mode in _STARTED else ()
+def _starting(mode: int, starts: Starts) -> tuple[Starts, ...]:
+    return (starts,) if mode in _STARTED else ()
+
+
+def _encode_lossy(
+    samples: NDArray[np.int32], known: Known, loss: LeadLoss, exact: Encoder
+) -> tuple[int, bytes] | None:
+    """Code as the loss says: by coefficients alone, with corrections, or in steps."""
+    if loss.max_errors is None:
+        return MODE_TRANSFORM, encode_transform(samples, *known, loss)
+    if not loss.steps.any():
+        return MODE_STEPPED, encode_stepped(samples, known, loss, exact)
+    bounded = encode_bounded(samples, *known, loss)
+    return None if bounded is None else (MODE_BOUNDED, bounded)
 
 
 def decode_chunk(
@@ -205,12 +250,31 @@ def _take_residual(
 ) -> NDArray[np.int32]:
     mode = reader.u8("residual mode")
     residual = reader.counted("residual", reader.remaining)
+    known = regressors(shape, group, layers)
+    if mode == MODE_STEPPED:
+        return decode_stepped(residual, shape[1], known, partial(_decode_exact, ()))
+    lossy = _LOSSY_DECODERS.get(mode)
+    if lossy is not None:
+        return lossy(residual, shape[1], *known)
+    return _decode_exact(group.starts, mode, residual, shape[1], *known)
+
+
+def _decode_exact(  # noqa: PLR0917
+    starts: Starts,
+    mode: int,
+    residual: bytes,
+    n_samples: int,
+    clock: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> NDArray[np.int32]:
     if mode == MODE_RAW:
-        return decode_raw(residual, *shape)
+        return decode_raw(residual, len(san), n_samples)
     if mode == MODE_DISCRETE:
-        return decode_discrete(residual, *shape)
+        return decode_discrete(residual, len(san), n_samples)
     decode = _DECODERS.get(mode)
     if decode is None:
-        raise CorruptError(f"residual mode {mode}, expected 0 to 4 or {MODE_DISCRETE}")
-    known = regressors(shape, group, layers)
-    return decode(residual, shape[1], *known, *_starts(mode, group))
+        known = sorted({MODE_RAW, MODE_STEPPED, MODE_DISCRETE, *_DECODERS, *_LOSSY_DECODERS})
+        raise CorruptError(f"residual mode {mode}, expected one of {known}")
+    return decode(residual, n_samples, clock, san, beats, n_kernels, *_starting(mode, starts))

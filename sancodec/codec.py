@@ -23,10 +23,13 @@ from sancodec.base import (
 from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
+from sancodec.fidelity import Lossless
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
 from sancodec.formats.parameters import encode_parameters
 from sancodec.layers import Group, SanLayer, regressors
+from sancodec.lossy import LossyEncoder
+from sancodec.lossy_file import LossyFile
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import header_kernels, parameters_of, plan_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
@@ -35,6 +38,7 @@ from sancodec.report import SignalReport
 from sancodec.residual.coder import FRACTION_BITS
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.san.kernels import KernelBank
+from sancodec.spans import WideSpan, wide_spans
 from sancodec.structure.record import with_derived
 
 LAYERS = ("signal", "san")
@@ -48,8 +52,12 @@ Progress = Callable[[int, int], None]
 class SpanObserver(Protocol):
     """Sees every span that is encoded, in order; gives the restoration at the end."""
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that ``finish`` will give, or a few more; 0 where that is not known before."""
+
     def feed(self, span: Recording) -> None:
-        """See the next span."""
+        """See the next span, as it will be decoded."""
 
     def finish(self) -> bytes:
         """Give the restoration of the original files."""
@@ -160,14 +168,16 @@ def encode_stream(
     if source.n_frames < 1 or not source.channels:
         raise RecordError(f"{source.name}: no samples; there is nothing to encode")
     session = session or open_session("cpu")
-    chunk_frames = chunk_frames_of(source, config)
-    base, plan = _plan(source, config, session, chunk_frames)
-    writer = ContainerWriter(target, _header(source, plan, chunk_frames))
+    if isinstance(config.fidelity, Lossless):
+        header, plan, pieces = _exact_pieces(source, config, session, jobs_of(jobs))
+    else:
+        encoder = LossyEncoder(source, session, chunk_frames_of(source, config), jobs_of(jobs))
+        n_beside = 0 if restorer is None else restorer.n_bytes
+        header, plan, pieces = _lossy_pieces(source, config, encoder, n_beside)
+    writer = ContainerWriter(target, header)
     tally, samples_hash = _Tally(), SampleHash()
     done = 0
-    wide_spans = _wide_spans(source, base, chunk_frames, context_frames(plan.chunks))
-    encode = functools.partial(_encode_span, plan, session)
-    for span, chunk in map_in_order(encode, wide_spans, jobs_of(jobs)):
+    for span, chunk in pieces:
         writer.add_chunk(chunk.payload)
         tally.add(chunk, plan)
         samples_hash.add(span)
@@ -183,6 +193,32 @@ def encode_stream(
     return plan.signals
 
 
+_Pieces = Iterator[tuple[Recording, EncodedChunk]]
+"""Spans as they will be decoded, each with its chunk."""
+
+
+def _exact_pieces(
+    source: RecordSource, config: CodecConfig, session: SynthesisSession, n_jobs: int
+) -> tuple[Header, EncodingPlan, _Pieces]:
+    chunk_frames = chunk_frames_of(source, config)
+    base, plan = _plan(source, config, session, chunk_frames)
+    spans = wide_spans(source, base, chunk_frames, context_frames(plan.chunks))
+    encode = functools.partial(_encode_span, plan, session)
+    return _header(source, plan, chunk_frames), plan, map_in_order(encode, spans, n_jobs)
+
+
+def _lossy_pieces(
+    source: RecordSource, config: CodecConfig, encoder: LossyEncoder, n_beside: int
+) -> tuple[Header, EncodingPlan, _Pieces]:
+    chunk_frames = encoder.chunk_frames
+    plan = plan_record(source, config, encoder.session, chunk_frames)
+    header_of = functools.partial(_header, source, chunk_frames=chunk_frames)
+    file = LossyFile(source, config.fidelity, encoder, header_of, n_beside)
+    coded = file.search(plan)
+    plan = replace(coded.plan, signals=coded.signals)
+    return file.header(coded), plan, encoder.pieces(coded)
+
+
 def _plan(
     source: RecordSource, config: CodecConfig, session: SynthesisSession, chunk_frames: int
 ) -> tuple[RecordSource, EncodingPlan]:
@@ -196,37 +232,10 @@ def _plan(
     return base, replace(plan, chunks=replace(plan.chunks, structure=structure), signals=signals)
 
 
-@dataclass(frozen=True)
-class _WideSpan:
-    """A chunk's base leads with those around it, and its samples.
-
-    ``n_frames`` from ``lead_in`` on are the chunk's. Without a structure the leads are the
-    samples, and ``samples`` is None.
-    """
-
-    recording: Recording
-    lead_in: int
-    n_frames: int
-    samples: Recording | None
-
-
-def _wide_spans(
-    source: RecordSource, base: RecordSource, chunk_frames: int, context: int
-) -> Iterator[_WideSpan]:
-    for start in range(0, source.n_frames, chunk_frames):
-        stop = min(start + chunk_frames, source.n_frames)
-        # Where base frames are not those of the record, there is one chunk.
-        end = base.n_frames if stop == source.n_frames else stop
-        first = max(start - context, 0)
-        wide = base.read(first, min(end + context, base.n_frames))
-        samples = None if base is source else source.read(start, stop)
-        yield _WideSpan(wide, start - first, end - start, samples)
-
-
 def _encode_span(
-    plan: EncodingPlan, session: SynthesisSession, wide: _WideSpan
+    plan: EncodingPlan, session: SynthesisSession, wide: WideSpan
 ) -> tuple[Recording, EncodedChunk]:
-    span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
+    span = wide.chunk
     activations = plan.activations(wide.recording, wide.lead_in, wide.n_frames)
     encode = encode_chunk
     if wide.samples is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sancodec.errors import ConfigError
+from sancodec.fidelity import Fidelity, Lossless, fidelity_from_json, fidelity_to_json
 
 KERNEL_SOURCES = ("auto", "model", "fit")
 LEVELS = ("fast", "default", "max")
@@ -32,7 +33,9 @@ class CodecConfig:
         smaller, at a tenth of the speed of default.
     chunk_seconds : float or None
         Length of an independently decodable chunk, in seconds; None for the default: a minute,
-        and longer where that would be few samples.
+        and longer where that would be few samples; ten minutes where there may be loss.
+    fidelity : Fidelity
+        How much decoded samples may differ: not at all, unless something else is asked for.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class CodecConfig:
     kernels: str = "auto"
     level: str = "default"
     chunk_seconds: float | None = None
+    fidelity: Fidelity = field(default_factory=Lossless)
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -60,7 +64,7 @@ class CodecConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Give the settings as plain JSON values."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"fidelity": fidelity_to_json(self.fidelity)}
 
     @classmethod
     def from_json(cls, settings: dict[str, Any]) -> CodecConfig:
@@ -68,4 +72,7 @@ class CodecConfig:
         unknown = set(settings) - {field.name for field in dataclasses.fields(cls)}
         if unknown:
             raise ConfigError(f"settings: {', '.join(sorted(unknown))} unknown")
-        return cls(**settings)
+        fields = dict(settings)
+        if "fidelity" in fields:
+            fields["fidelity"] = fidelity_from_json(fields["fidelity"])
+        return cls(**fields)

@@ -14,6 +14,7 @@ from sancodec import models
 from sancodec.codec import Progress, SanFile, encode_stream
 from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError, VerifyError
+from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_npy, write_wfdb
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import PendingFiles
@@ -72,6 +73,7 @@ def encode_file(
     started = time.perf_counter()
     source = WfdbRecord.open(record)
     session = open_session(provider)
+    lossless = isinstance(config.fidelity, Lossless)
     with _pending(target, force) as stream:
         encoding, verifying = _halves(progress) if verify else (progress, None)
         signals = encode_stream(
@@ -79,7 +81,7 @@ def encode_file(
             stream,
             config,
             session=session,
-            restorer=source.restorer(),
+            restorer=source.restorer() if lossless else source.remaker(),
             progress=encoding,
             jobs=jobs,
         )

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from sancodec.errors import CorruptError, RecordError
 from sancodec.formats.container import ContainerReader, Span
-from sancodec.formats.header import LEVELS, Header
+from sancodec.formats.header import (
+    FIDELITY_LOSSLESS,
+    FIDELITY_MAX_ERROR,
+    FIDELITY_PRDN,
+    FIDELITY_SAN_ONLY,
+    FIDELITY_SIZE,
+    LEVELS,
+    Header,
+)
 from sancodec.formats.parameters import (
     ORDER_REVERSED,
     CodecParameters,
     decode_parameters,
     partition,
 )
+from sancodec.formats.promise import Promise, decode_promise
 from sancodec.formats.restoration import RecordShape, describe
 from sancodec.report import Report, SignalReport, say_kernels
 from sancodec.signal_types import identify
@@ -62,6 +72,7 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
     structure = structure_in(header, parameters, name)
     layers = parameters.layers
     said = _say_layers(header, parameters)
+    promise = promise_of(header, name)
     originals = None
     if summary.restoration:
         originals = describe(summary.restoration, RecordShape.of(header), name)
@@ -79,7 +90,8 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         layers=_layers(reader, n_bytes),
         level=_LEVEL_NAMES[header.level],
         model="; ".join(said) or "none",
-        signals=_all_signals(header, structure, parameters, said, name),
+        signals=_distorted(_all_signals(header, structure, parameters, said, name), promise),
+        fidelity=_say_promise(header.fidelity, promise),
         structure="" if structure is None else say(structure, header.channels, header.fs),
         n_kernels=sum(san.n_kernels for san in layers),
         n_activations=summary.n_activations,
@@ -87,6 +99,53 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         kernel_numbers=sum(san.kernel_numbers for san in layers),
         san_error=summary.san_error,
         san_reference=summary.san_reference,
+    )
+
+
+def promise_of(header: Header, name: str) -> Promise | None:
+    """Give what a file promises; None where it is lossless.
+
+    Raises
+    ------
+    CorruptError
+        The promise is damaged.
+    """
+    if header.fidelity == FIDELITY_LOSSLESS:
+        return None
+    promise = decode_promise(header.promise, len(header.channels), name)
+    n_wanted = {FIDELITY_MAX_ERROR: len(header.channels), FIDELITY_SAN_ONLY: 0}
+    if len(promise.wanted) != n_wanted.get(header.fidelity, 1):
+        raise CorruptError(f"{name}: promise of fidelity {header.fidelity}: {promise.wanted}")
+    return promise
+
+
+def _say_promise(fidelity: int, promise: Promise | None) -> str:
+    if promise is None:
+        return "lossless"
+    if fidelity == FIDELITY_MAX_ERROR:
+        bounds = sorted({int(bound) for bound in promise.wanted})
+        said = "one unit" if bounds == [1] else f"{_listed(bounds)} units"
+        return f"no sample off by more than {said} of the ADC"
+    if fidelity == FIDELITY_SIZE:
+        return f"at most {promise.wanted[0]:.4g} bits/sample"
+    if fidelity == FIDELITY_PRDN:
+        return f"PRDN of each channel at most {promise.wanted[0]:g} %"
+    return "the SAN layer alone"
+
+
+def _listed(bounds: list[int]) -> str:
+    return " or ".join(str(bound) for bound in bounds)
+
+
+def _distorted(
+    signals: tuple[SignalReport, ...], promise: Promise | None
+) -> tuple[SignalReport, ...]:
+    """Say of each signal how much it differs from its original."""
+    if promise is None:
+        return signals
+    return tuple(
+        replace(signal, prdn=own.prdn, max_error=own.max_error)
+        for signal, own in zip(signals, promise.distortions, strict=True)
     )
 
 

@@ -17,13 +17,23 @@ from sancodec.layers import Group, SanLayer, SanPlan, reconstruct, regressors
 from sancodec.parameters import ModelName
 from sancodec.residual.wide import Span, wide_bits
 from sancodec.runtime import SynthesisSession
-from sancodec.san.amplitudes import MAX_EXPONENT, choose_exponents, fit_amplitudes, quantise
+from sancodec.san.amplitudes import (
+    MAX_EXPONENT,
+    MIN_EXPONENT,
+    choose_exponents,
+    fit_amplitudes,
+    quantise,
+)
 from sancodec.san.analysis import BITS_PER_ACTIVATION, find
 from sancodec.san.coding import encode_activations, encode_taps
 from sancodec.san.fitting import fit_bank
+from sancodec.san.kernels import UNIT
 from sancodec.san.synthesis import MAX_SHIFT, MIN_SHIFT, Activations, expand, resample
 from sancodec.san.whitening import Whitener
 from sancodec.signal_types import PACED, UNKNOWN, clock_of
+
+MEAN_SECONDS = 0.5
+"""Of an ECG: what a mean over so long leaves is all but the baseline."""
 
 _MAX_LABEL = 16
 _STRICTER = (3.0, 6.0)
@@ -39,7 +49,8 @@ class LayerSearch:
 
     ``strictness`` multiplies what an activation has to save: a matched filter promises more
     than the residual, which adapts as well, then saves. A chunk goes without the activations of
-    an ``optional`` layer where it is smaller without them.
+    an ``optional`` layer where it is smaller without them. Amplitudes are fitted to what a mean of
+    ``n_mean`` samples leaves, or to first differences.
     """
 
     san: SanPlan
@@ -47,6 +58,7 @@ class LayerSearch:
     model: ModelName
     strictness: float = 1.0
     optional: bool = False
+    n_mean: int = 0
 
     @property
     def minimum_bits(self) -> float:
@@ -63,10 +75,28 @@ class LayerSearch:
         """
         san, own = self.san, samples[list(self.san.leads)]
         found = find(own, san.bank, self.whitener, self.minimum_bits, clock=san.clock)
-        amplitudes = fit_amplitudes(own, found, san.expanded)
+        amplitudes = fit_amplitudes(own, found, san.expanded, min(self.n_mean, own.shape[1]))
         activations = quantise(found, amplitudes, np.array(san.exponents))
         inside = _within(activations, san, first, n_samples)
         return inside if _fits_int32(inside, san) else _chosen(inside, slice(0, 0))
+
+    def for_steps(self, steps: NDArray[np.float64], *, level: bool) -> LayerSearch:
+        """Give the layer with amplitudes as fine as those of coefficients in these steps.
+
+        Parameters
+        ----------
+        steps : (n_leads,) float64
+            Of the quantiser, in ADC units.
+        level : bool
+            Whether amplitudes are fitted to all but the baseline, or to first differences.
+        """
+        san = self.san
+        energy = np.square(san.bank.kernels.astype(np.float64) / UNIT).sum(axis=2).mean(axis=0)
+        units = np.log2(steps / np.sqrt(np.maximum(energy, 1e-9)))
+        exponents = np.clip(np.floor(units), MIN_EXPONENT, MAX_EXPONENT).astype(np.int64)
+        finer = SanPlan.of(san.group, san.leads, exponents.tolist(), san.bank, san.clock)
+        n_mean = max(round(MEAN_SECONDS * san.clock), 1) if level else 0
+        return replace(self, san=finer, n_mean=n_mean)
 
     def in_group(self, number: int) -> LayerSearch:
         """Give the layer for the group of this number: until then it is that of group 0."""

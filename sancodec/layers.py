@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sancodec.formats.parameters import ORDER_FILE, ORDER_REVERSED, partition
 from sancodec.recording import Channel, Recording
 from sancodec.residual.coder import FRACTION_BITS
+from sancodec.residual.loss import Loss
 from sancodec.residual.template import Beats, beats_of
 from sancodec.runtime import SynthesisSession
 from sancodec.san.kernels import UNIT, KernelBank
@@ -133,13 +134,14 @@ class ChunkPlan:
 
     ``layers`` stand in the order of their groups. ``level`` is one of config.LEVELS and steers an
     encoder only: each chunk says how it is coded. With a ``structure``, groups and layers are
-    those of its base leads.
+    those of its base leads. ``loss`` says how much an encoder may lose.
     """
 
     groups: tuple[Group, ...]
     layers: tuple[SanPlan, ...] = ()
     level: str = "default"
     structure: Structure | None = None
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sancodec.config import CodecConfig
 from sancodec.errors import ConfigError
+from sancodec.fidelity import Lossless
 from sancodec.layer_choice import LayerChoice
 from sancodec.layer_search import LayerSearch, Trial, no_activations
 from sancodec.layers import ChunkPlan, Group, groups_of, leads_of
@@ -19,6 +23,7 @@ from sancodec.san.synthesis import Activations
 from sancodec.signal_types import UNKNOWN, Identity
 
 DEFAULT_CHUNK_SECONDS = 60.0
+LOSSY_CHUNK_SECONDS = 600.0
 MIN_CHUNK_FRAMES = 16_384
 MAX_CHUNK_SAMPLES = 1 << 21
 
@@ -51,6 +56,27 @@ class EncodingPlan:
             found.append(search.find(leads_of(span, group), lead_in * spf, n_frames * spf))
         return found
 
+    def for_steps(self, steps: NDArray[np.float64], *, level: bool = False) -> EncodingPlan:
+        """Give the plan with amplitudes as fine as (n_channels,) steps of a quantiser ask for.
+
+        With ``level`` they are fitted to all but the baseline.
+        """
+        searches = []
+        for search in self.searches:
+            channels = self.chunks.groups[search.san.group].channels
+            own = steps[[channels[lead] for lead in search.san.leads]]
+            searches.append(search.for_steps(own, level=level))
+        layers = tuple(search.san for search in searches)
+        return replace(self, chunks=replace(self.chunks, layers=layers), searches=tuple(searches))
+
+    def without_layers(self) -> EncodingPlan:
+        """Give the plan without SAN layers."""
+        signals = tuple(
+            replace(signal, kernels="", decided_by="smaller without") if signal.kernels else signal
+            for signal in self.signals
+        )
+        return replace(self, chunks=replace(self.chunks, layers=()), searches=(), signals=signals)
+
     def without_optional(self, activations: Sequence[Activations]) -> list[Activations] | None:
         """Give activations without those of optional layers; None where these have none."""
         kept = [
@@ -65,7 +91,10 @@ def chunk_frames_of(source: RecordSource, config: CodecConfig) -> int:
     """Give the number of frames of a chunk: at least 1, and no more than memory may take."""
     frame_samples = sum(channel.samples_per_frame for channel in source.channels)
     if config.chunk_seconds is None:
-        frames = max(DEFAULT_CHUNK_SECONDS * source.fs, float(MIN_CHUNK_FRAMES))
+        # What is learned of a signal weighs more where few bits are left.
+        lossless = isinstance(config.fidelity, Lossless)
+        seconds = DEFAULT_CHUNK_SECONDS if lossless else LOSSY_CHUNK_SECONDS
+        frames = max(seconds * source.fs, float(MIN_CHUNK_FRAMES))
     else:
         frames = config.chunk_seconds * source.fs
     # Bounded before it is rounded: it may be infinite.
@@ -112,6 +141,8 @@ class _Planner:
         self._session = session
         self._chunk_frames = chunk_frames
         self._choice = LayerChoice(source, config)
+        # Only what predicts from sample to sample has anything to begin with.
+        self._adapts = isinstance(config.fidelity, Lossless) and config.level != "fast"
 
     def choose(self) -> EncodingPlan:
         """Give the best plan; the one without SAN layers where none pays."""
@@ -136,7 +167,7 @@ class _Planner:
         """Give the group with coefficients that its chunks begin with, where these pay."""
         n_frames, size = self._source.n_frames, self._chunk_frames
         n_chunks = -(-n_frames // size)
-        if n_chunks < _MIN_STARTED_CHUNKS or self._config.level == "fast":
+        if n_chunks < _MIN_STARTED_CHUNKS or not self._adapts:
             return trial.group
         firsts = [(n_frames - size) * i // (_N_START_SPANS - 1) for i in range(_N_START_SPANS)]
         spans = (leads_of(self._source.read(i, i + size), trial.group) for i in firsts)

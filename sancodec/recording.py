@@ -132,5 +132,13 @@ class RecordSource(Protocol):
     def n_frames(self) -> int:
         """Number of frames of the whole record."""
 
+    @property
+    def missing(self) -> tuple[int | None, ...]:
+        """Of each channel the value that stands for no sample, None where there is none."""
+
+    @property
+    def source_bits_per_sample(self) -> float:
+        """Bits that a sample takes where it comes from, their mean over all samples."""
+
     def read(self, start: int, stop: int) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive)."""

@@ -25,6 +25,10 @@ class SignalReport:
         Where its kernels come from; empty where it has none.
     decided_by : str
         Why it has these kernels or none; empty where that is not known: files do not say.
+    prdn : float or None
+        Of the decoded samples, in percent, to three digits; None in a lossless file.
+    max_error : int or None
+        Largest absolute error of a decoded sample, in ADC units; None in a lossless file.
     """
 
     name: str
@@ -32,6 +36,8 @@ class SignalReport:
     told_by: str
     kernels: str
     decided_by: str = ""
+    prdn: float | None = None
+    max_error: int | None = None
 
 
 def say_kernels(n_kernels: int, model: str, digest: str = "") -> str:
@@ -86,6 +92,8 @@ class Report:
     structure : str
         What the samples were found to follow from, in words; empty where they are coded as they
         are.
+    fidelity : str
+        What the file promises of its samples, in words.
     """
 
     record: str
@@ -110,6 +118,7 @@ class Report:
     verified: bool | None = None
     signals: tuple[SignalReport, ...] = ()
     structure: str = ""
+    fidelity: str = "lossless"
 
     def __post_init__(self) -> None:
         total = sum(self.layers.values())

@@ -29,6 +29,7 @@ from sancodec import (  # noqa: E402
     models,
 )
 from sancodec.codec import SampleHash  # noqa: E402
+from sancodec.fidelity import MaxError, SanOnly, TargetPrdn  # noqa: E402
 from sancodec.files import encode_file  # noqa: E402
 from sancodec.formats.dat import DatLayout, DatPacker  # noqa: E402
 from sancodec.formats.originals import make_mat_prolog  # noqa: E402
@@ -203,6 +204,35 @@ def gridded() -> bytes:
     return sancodec.encode(_recording("gridded", list(values), 2500), config=config)
 
 
+def transformed() -> bytes:
+    """A target of the PRDN: coefficients of turned leads, kernels fitted to the record."""
+    record = replace(_simulated(70.0, 3), name="transformed")
+    fidelity = TargetPrdn(6.0)
+    return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=fidelity))
+
+
+def bounded() -> bytes:
+    """A largest error above what steps are for: coefficients, and corrections of them."""
+    record = replace(_simulated(30.0, 2), name="bounded")
+    return sancodec.encode(record, config=CodecConfig(fidelity=MaxError(("40",)), model="none"))
+
+
+def stepped() -> bytes:
+    """Errors of at most one unit: steps, coded without loss, with missing samples aside."""
+    record = _simulated(70.0, 2)
+    signals = [signal.copy() for signal in record.signals]
+    signals[0][300:800] = signals[1][-1] = -(1 << 31)
+    record = replace(record, name="stepped", signals=tuple(signals))
+    fidelity = MaxError(("1", "3"))
+    return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=fidelity))
+
+
+def san_only() -> bytes:
+    """The SAN layer alone."""
+    record = replace(_simulated(70.0, 2), name="san_only")
+    return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=SanOnly()))
+
+
 def write_files(folder: Path) -> Path:
     """Write a record in two signal files, with bytes that no sample gives; give its header."""
     leads = list(_limb_leads(1000).astype(np.int32)[:3])
@@ -285,6 +315,10 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     # Those above are of container version 1, these of version 2.
     "named": model,
     "short": short,
+    "transformed": transformed,
+    "bounded": bounded,
+    "stepped": stepped,
+    "san_only": san_only,
 }
 
 

@@ -198,8 +198,8 @@ def payload_without_san() -> tuple[Recording, ChunkPlan, bytes]:
 
 def test_an_unknown_mode_is_refused() -> None:
     record, plan, payload = payload_without_san()
-    with pytest.raises(CorruptError, match="mode 7, expected"):
-        decode_chunk(b"\x07" + payload[1:], record, plan, N_FRAMES, None)
+    with pytest.raises(CorruptError, match="mode 99, expected"):
+        decode_chunk(b"\x63" + payload[1:], record, plan, N_FRAMES, None)
 
 
 def test_bytes_behind_the_last_group_are_refused() -> None:

@@ -14,7 +14,14 @@ from make_golden import FOLDER, GOLDEN, sample_hash, write_files, write_short
 
 import sancodec
 from sancodec.base import FORM_BASE
-from sancodec.chunk import MODE_DISCRETE, MODE_PREDICTIVE, MODE_RAW, MODE_WIDE
+from sancodec.chunk import (
+    MODE_BOUNDED,
+    MODE_DISCRETE,
+    MODE_PREDICTIVE,
+    MODE_RAW,
+    MODE_STEPPED,
+    MODE_WIDE,
+)
 from sancodec.errors import CorruptError, TruncatedError
 from sancodec.files import decode_file
 from sancodec.formats.container import ContainerReader
@@ -133,6 +140,21 @@ def test_golden_files_hold_what_they_stand_for() -> None:
         assert [file.container.read_chunk(i)[0] for i in range(3)] == [FORM_BASE] * 3
     wide = sancodec.decode(golden("wide")).samples
     assert (wide.min(), wide.max()) == (np.iinfo(np.int32).min, np.iinfo(np.int32).max)
+
+
+def test_lossy_golden_files_hold_what_they_stand_for() -> None:
+    transformed, _ = inspect_file(golden("transformed"))
+    assert transformed.n_activations > 50
+    assert all(signal.prdn is not None and signal.prdn <= 6.0 for signal in transformed.signals)
+    modes = {"bounded": MODE_BOUNDED, "stepped": MODE_STEPPED}
+    for name, bounds in (("bounded", [40, 40]), ("stepped", [1, 3])):
+        report, _ = inspect_file(golden(name))
+        assert [signal.max_error for signal in report.signals] == bounds
+        with sancodec.open(golden(name)) as file:
+            assert modes[name] in file.container.read_chunk(0)
+    san_only, _ = inspect_file(golden("san_only"))
+    assert san_only.n_activations > 50
+    assert san_only.layers["residual"] < 40
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN))

@@ -69,7 +69,7 @@ def new_mixer(shares: Sequence[float], n_contexts: int, n_final: int) -> Mixer:
 
 
 @compiled
-def _code(decoding: bool, decision: int, one: int, coder: DecisionCoder) -> int:
+def code_decision(decoding: bool, decision: int, one: int, coder: DecisionCoder) -> int:
     """Code or decode a decision that is 1 with ``one`` of 2**16; give it."""
     if decoding:
         state, words = coder.cursor, coder.words
@@ -87,7 +87,7 @@ def _code(decoding: bool, decision: int, one: int, coder: DecisionCoder) -> int:
 @compiled
 def code_even(decoding: bool, decision: int, coder: DecisionCoder) -> int:
     """Code or decode a decision of which nothing is known; give it."""
-    return _code(decoding, decision, _HALF, coder)
+    return code_decision(decoding, decision, _HALF, coder)
 
 
 @compiled
@@ -121,7 +121,7 @@ def code_mixed(  # noqa: PLR0917
     mixed = _within((final[0] * sum_a + final[1] * sum_b) + final[2] * sum_c)
     probability = squash(tables, mixed)
     one = min(max(int(probability * _ONE), 1), _ONE - 1)
-    decision = _code(decoding, decision, one, coder)
+    decision = code_decision(decoding, decision, one, coder)
     came = float(decision)
     miss = (came - probability) * _FINAL_RATE
     final[0] += miss * sum_a

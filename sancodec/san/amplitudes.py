@@ -1,4 +1,8 @@
-"""Amplitudes of activations: least squares on first differences, with overlaps, then integers."""
+"""Amplitudes of activations: least squares with overlaps, then integers.
+
+They are fitted where the baseline does not count: to first differences, or to what a moving mean
+leaves. The first serves what predicts sample from sample, the second an error in all frequencies.
+"""
 
 from __future__ import annotations
 
@@ -19,25 +23,40 @@ _PASSES = 2
 
 
 def fit_amplitudes(
-    samples: NDArray[np.int32], found: Found, bank: ExpandedBank
+    samples: NDArray[np.int32], found: Found, bank: ExpandedBank, n_mean: int = 0
 ) -> NDArray[np.float64]:
     """Give the (n_activations, n_leads) amplitudes, in ADC units for a kernel value of UNIT.
 
     Parameters
     ----------
     samples : (n_leads, n_samples) int32
+    n_mean : int
+        Samples of the moving mean that is taken off; 0 to fit first differences instead.
     """
     n_leads = len(samples)
-    rows = np.diff(bank.rows.astype(np.float64) / UNIT, axis=1, prepend=0.0)
+    kernel_rows = bank.rows.astype(np.float64) / UNIT
+    values = samples.astype(np.float64)
+    if n_mean:
+        rows, left = _less_mean(kernel_rows, n_mean), _less_mean(values, n_mean)
+    else:
+        rows = np.diff(kernel_rows, axis=1, prepend=0.0)
+        left = np.diff(values, axis=1, prepend=values[:, :1])
     lead = np.arange(n_leads) if bank.n_kernel_leads > 1 else np.zeros(n_leads, np.int64)
     row = (found.kernel[:, None] * bank.n_kernel_leads + lead) * N_PHASES
     kernels = rows[row + (found.position & 3)[:, None]]
     start = (found.position >> 2) - bank.centre
-    left = np.diff(samples.astype(np.float64), axis=1, prepend=samples[:, :1])
     amplitudes = np.zeros((len(start), n_leads))
     order = np.argsort(-found.strength, kind="stable")
     _share(left, kernels, start, np.tile(order, _PASSES), amplitudes)
     return amplitudes
+
+
+def _less_mean(leads: NDArray[np.float64], n_mean: int) -> NDArray[np.float64]:
+    """Take the mean of ``n_mean`` samples around each off; beyond the ends the last ones go on."""
+    before = n_mean // 2
+    padded = np.pad(leads, ((0, 0), (before + 1, n_mean - 1 - before)), mode="edge")
+    sums = np.cumsum(padded, axis=1)
+    return np.asarray(leads - (sums[:, n_mean:] - sums[:, :-n_mean]) / n_mean)
 
 
 @compiled

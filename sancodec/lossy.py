@@ -1,0 +1,160 @@
+"""Passes of a lossy encoder: all chunks of a record coded alike, decoded, and their errors counted.
+
+What is promised is judged by these counts alone, which are integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.chunk import EncodedChunk, decode_chunk, encode_chunk
+from sancodec.distortion import Tallies
+from sancodec.formats.promise import Promise
+from sancodec.layer_search import LayerSearch
+from sancodec.layers import SanLayer
+from sancodec.parallel import map_in_order
+from sancodec.parameters import header_kernels
+from sancodec.planning import EncodingPlan, context_frames
+from sancodec.recording import Recording, RecordSource
+from sancodec.report import SignalReport
+from sancodec.residual.loss import Loss
+from sancodec.runtime import SynthesisSession
+from sancodec.san.synthesis import Activations
+from sancodec.spans import WideSpan, wide_spans
+
+
+@dataclass(frozen=True)
+class Coded:
+    """The chunks of a record, and how much they differ from it."""
+
+    plan: EncodingPlan
+    chunks: list[EncodedChunk]
+    tallies: Tallies
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the chunks and of the kernels that they need."""
+        _, embedded = header_kernels(self.plan.chunks, self.plan.names)
+        return len(embedded) + sum(len(chunk.payload) for chunk in self.chunks)
+
+    @property
+    def signals(self) -> tuple[SignalReport, ...]:
+        """Of each channel what was chosen, and how much it differs."""
+        return tuple(
+            replace(signal, prdn=tally.prdn, max_error=tally.max_error)
+            for signal, tally in zip(self.plan.signals, self.tallies.channels, strict=True)
+        )
+
+    def promise(self, wanted: tuple[float, ...]) -> Promise:
+        """Give what the file says of its samples."""
+        return Promise(wanted, tuple(tally.distortion() for tally in self.tallies.channels))
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One chunk coded: without its arrays, and what it decodes to."""
+
+    original: Recording
+    chunk: EncodedChunk
+    decoded: Recording
+
+
+class LossyEncoder:
+    """Codes a record with loss, as often as it takes.
+
+    Parameters
+    ----------
+    source : RecordSource
+        Read once for each pass.
+    session : SynthesisSession
+    chunk_frames : int
+    jobs : int
+        Threads that work on chunks.
+    """
+
+    def __init__(
+        self, source: RecordSource, session: SynthesisSession, chunk_frames: int, jobs: int
+    ) -> None:
+        self._source = source
+        self.session = session
+        self.chunk_frames = chunk_frames
+        self._jobs = jobs
+        self._missing = source.missing
+        self.n_samples = source.n_frames * sum(c.samples_per_frame for c in source.channels)
+        self._searches: tuple[LayerSearch, ...] = ()
+        self._found: dict[int, list[Activations]] = {}
+
+    def loss(
+        self,
+        steps: NDArray[np.float64],
+        turning: NDArray[np.float64] | None = None,
+        max_errors: tuple[int, ...] | None = None,
+    ) -> Loss:
+        """Give the loss of a pass."""
+        turned = None if turning is None or turning.size < 2 else tuple(turning.tolist())
+        return Loss(tuple(steps.tolist()), self._missing, turned, max_errors)
+
+    def pieces(self, coded: Coded) -> Iterator[tuple[Recording, EncodedChunk]]:
+        """Decode what was coded once more: give each span as it comes back, and its chunk."""
+        for wide, chunk in zip(self._spans(0), coded.chunks, strict=True):
+            decoded, layers = self._decode(coded.plan, chunk, wide.chunk)
+            yield decoded, replace(chunk, layers=layers, coded=wide.chunk)
+
+    def run(self, plan: EncodingPlan, loss: Loss | None) -> Coded:
+        """Code all chunks with this loss, None for none, and count what it does."""
+        plan = replace(plan, chunks=replace(plan.chunks, loss=loss))
+        tallies = Tallies(self._missing)
+        chunks = []
+        numbered = enumerate(self._spans(context_frames(plan.chunks)))
+
+        def work(item: tuple[int, WideSpan]) -> _Piece:
+            return self._code(plan, *item)
+
+        for piece in map_in_order(work, numbered, self._jobs):
+            tallies.add(piece.original, piece.decoded)
+            chunks.append(piece.chunk)
+        return Coded(plan, chunks, tallies)
+
+    def _spans(self, context: int) -> Iterator[WideSpan]:
+        return wide_spans(self._source, self._source, self.chunk_frames, context)
+
+    def _code(self, plan: EncodingPlan, number: int, wide: WideSpan) -> _Piece:
+        span = wide.chunk
+        activations = self._activations(plan, number, wide)
+        chunk = encode_chunk(span, plan.chunks, activations, self.session)
+        decoded, _ = self._decode(plan, chunk, span)
+        # Arrays of all chunks together would take as much memory as the record.
+        return _Piece(span, replace(chunk, layers=(), coded=_nothing(span)), decoded)
+
+    def _activations(self, plan: EncodingPlan, number: int, wide: WideSpan) -> list[Activations]:
+        """Give the activations of a chunk; a plan's are found once."""
+        if not plan.searches:
+            return []
+        if self._searches is not plan.searches:
+            self._searches, self._found = plan.searches, {}
+        if number not in self._found:
+            self._found[number] = plan.activations(wide.recording, wide.lead_in, wide.n_frames)
+        return self._found[number]
+
+    def _decode(
+        self, plan: EncodingPlan, chunk: EncodedChunk, span: Recording
+    ) -> tuple[Recording, tuple[SanLayer, ...]]:
+        return decode_chunk(chunk.payload, _nothing(span), plan.chunks, span.n_frames, self.session)
+
+    def deviations(self) -> NDArray[np.float64]:
+        """Give the standard deviation of each channel, 1 where there is none, in ADC units."""
+        tallies = Tallies(self._missing)
+        for wide in self._spans(0):
+            tallies.add(wide.chunk, wide.chunk)
+        variances = [float(t.deviation) / max(t.n_samples, 1) for t in tallies.channels]
+        return np.array([math.sqrt(variance) or 1.0 for variance in variances])
+
+
+def _nothing(span: Recording) -> Recording:
+    empty = tuple(np.zeros(0, np.int32) for _ in span.channels)
+    return replace(span, signals=empty)

@@ -1,0 +1,120 @@
+"""What a fidelity asks for, searched for, and said in the header of the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sancodec.errors import ConfigError
+from sancodec.fidelity import Fidelity, MaxError, TargetPrdn, TargetSize
+from sancodec.formats.container import ContainerWriter, Header, Summary
+from sancodec.formats.header import (
+    FIDELITY_MAX_ERROR,
+    FIDELITY_PRDN,
+    FIDELITY_SAN_ONLY,
+    FIDELITY_SIZE,
+)
+from sancodec.formats.promise import encode_promise
+from sancodec.lossy import Coded, LossyEncoder
+from sancodec.lossy_bounds import BoundSearch
+from sancodec.lossy_search import PrdnSearch, SizeSearch
+from sancodec.planning import EncodingPlan
+from sancodec.recording import RecordSource
+
+# Of what is counted over the chunks, more than nearly all files have: three bytes each.
+_MOST_COUNTED = (1 << 21) - 1
+
+
+@dataclass(frozen=True)
+class LossyFile:
+    """A record that is to be written with loss.
+
+    Attributes
+    ----------
+    source : RecordSource
+    fidelity : Fidelity
+        Anything but lossless.
+    encoder : LossyEncoder
+    header_of : callable
+        Gives the header of a plan, as of a lossless file.
+    n_beside : int
+        Bytes that the restoration will take.
+    """
+
+    source: RecordSource
+    fidelity: Fidelity
+    encoder: LossyEncoder
+    header_of: Callable[[EncodingPlan], Header]
+    n_beside: int
+
+    def search(self, plan: EncodingPlan) -> Coded:
+        """Give the best coding that keeps what the fidelity promises.
+
+        Raises
+        ------
+        ConfigError
+            Nothing keeps it: the size is too small, or there is no SAN layer to keep alone.
+        """
+        fidelity = self.fidelity
+        if isinstance(fidelity, TargetPrdn):
+            return PrdnSearch(self.encoder, plan, fidelity.percent, self.size).best()
+        if isinstance(fidelity, MaxError):
+            bounds = fidelity.in_adc_units(self.source.channels)
+            return BoundSearch(self.encoder, plan, bounds, self.size).best()
+        if isinstance(fidelity, TargetSize):
+            return self._sized(plan, fidelity.bits(self.source.source_bits_per_sample))
+        if not plan.searches:
+            raise ConfigError(
+                f"{self.source.name}: no kernels fit it, so nothing but a level would be left of "
+                "the SAN layer alone; give a model, or a PRDN"
+            )
+        return self.encoder.run(plan, self.encoder.loss(np.zeros(len(self.source.channels))))
+
+    def header(self, coded: Coded) -> Header:
+        """Give the header of a coding, with what it promises and what it has reached."""
+        fidelity = self.fidelity
+        number = FIDELITY_SAN_ONLY
+        wanted: tuple[float, ...] = ()
+        if isinstance(fidelity, TargetPrdn):
+            number, wanted = FIDELITY_PRDN, (fidelity.percent,)
+        elif isinstance(fidelity, MaxError):
+            bounds = fidelity.in_adc_units(self.source.channels)
+            number, wanted = FIDELITY_MAX_ERROR, tuple(float(bound) for bound in bounds)
+        elif isinstance(fidelity, TargetSize):
+            bits = fidelity.bits(self.source.source_bits_per_sample)
+            number, wanted = FIDELITY_SIZE, (bits,)
+        promise = encode_promise(coded.promise(wanted))
+        return replace(self.header_of(coded.plan), fidelity=number, promise=promise)
+
+    def size(self, coded: Coded) -> int:
+        """Give the bytes of the file that a coding becomes, or a few more."""
+        with Path(os.devnull).open("wb") as nowhere:
+            writer = ContainerWriter(nowhere, self.header(coded))
+            for chunk in coded.chunks:
+                writer.add_chunk(chunk.payload)
+            summary = Summary(
+                sample_hash=bytes(32),
+                n_activations=_MOST_COUNTED,
+                n_amplitudes=_MOST_COUNTED,
+                san_bytes=_MOST_COUNTED,
+                residual_bytes=_MOST_COUNTED,
+                san_error=_MOST_COUNTED,
+                san_reference=_MOST_COUNTED,
+                restoration=bytes(self.n_beside),
+            )
+            writer.finish(summary)
+            return writer.n_bytes
+
+    def _sized(self, plan: EncodingPlan, bits: float) -> Coded:
+        n_bytes = int(bits * self.encoder.n_samples / 8)
+        coded = SizeSearch(self.encoder, plan, n_bytes, self.size).best()
+        if self.size(coded) > n_bytes:
+            raise ConfigError(
+                f"{self.source.name}: {n_bytes} bytes are fewer than the least that was reached, "
+                f"{self.size(coded)}; ask for more"
+            )
+        return coded

@@ -1,0 +1,275 @@
+"""What a lossy file loses, found pass by pass: the largest loss that keeps what was promised.
+
+Steps of the quantiser move until every lead has the same error, and that is as close to the
+target as they can bring it. On the way the leads are coded turned into one another and not, with
+their SAN layers and without, and what takes fewer bytes for the same error stays.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.lossy import Coded, LossyEncoder
+from sancodec.planning import EncodingPlan
+
+Size = Callable[[Coded], int]
+"""Gives the bytes of the file that a coding becomes."""
+
+_MAX_PASSES, _MAX_QUICK_PASSES, _FEW_SAMPLES = 9, 20, 1 << 18
+# The pass that settles what else there is to choose.
+_CHOOSE_AT = 2
+_CLOSE = 0.996
+_AIM, _LATE_AIMS = 0.9985, (0.992, 0.985, 0.97)
+# A size within this of the target is close enough.
+_CLOSE_SIZE, _AIM_SIZE = 0.985, 0.994
+# Of a step, in the error of the lead: where most coefficients become 0 and few are coded.
+_FIRST_STEP = 3.0
+_FIRST_PRDN = 5.0
+# How steps go with the error, as exponents: at first, and what passes may say it is.
+_EXPONENT, _LEAST_EXPONENT, _MOST_EXPONENT = 1.5, 0.5, 5.0
+_TOLD_APART = 0.003
+# How bytes fall with the error, as an exponent.
+_USUAL_FALL, _MIN_FALL, _MAX_FALL = 1.5, 0.5, 2.5
+_SHRINK = 0.8
+_MOST_GROWTH = math.log(64.0)
+_MAX_SHRINKS = 60
+# Above so many bits for each sample the lossless modes may be as small.
+_LOSSLESS_FROM = 1.5
+_LEAST_ERROR = 1e-3
+
+
+class _Search(ABC):
+    """Steps that are moved until all leads have the same error, which is the right one.
+
+    Parameters
+    ----------
+    encoder : LossyEncoder
+    plan : EncodingPlan
+    percent : float
+        PRDN to begin with.
+    size : callable
+        Gives the bytes of a coding.
+    """
+
+    def __init__(
+        self, encoder: LossyEncoder, plan: EncodingPlan, percent: float, size: Size
+    ) -> None:
+        self._encoder = encoder
+        self._plan = plan
+        self._size = size
+        self._steps = np.log(encoder.deviations() * (_FIRST_STEP * percent / 100.0))
+        # A lead that is exact, or all zeros, says nothing of what a larger step would do.
+        self._largest = self._steps + _MOST_GROWTH
+        self._turning: NDArray[np.float64] | None = np.exp(self._steps)
+        self._best: Coded | None = None
+        self._seen: list[tuple[float, float]] = []
+        few = encoder.n_samples <= _FEW_SAMPLES
+        self._n_passes = _MAX_QUICK_PASSES if few else _MAX_PASSES
+
+    @abstractmethod
+    def _errors(self, coded: Coded) -> NDArray[np.float64]:
+        """Give the logarithm of each lead's error over what it may be."""
+
+    @abstractmethod
+    def _keeps(self, coded: Coded) -> bool:
+        """Tell whether a coding keeps the promise."""
+
+    @abstractmethod
+    def _close(self, coded: Coded) -> bool:
+        """Tell whether a coding that keeps the promise is as close to it as is worth a pass."""
+
+    @abstractmethod
+    def _better(self, coded: Coded, best: Coded) -> bool:
+        """Tell which of two codings that keep the promise is the better one."""
+
+    def best(self) -> Coded:
+        """Search, and give the best coding that keeps the promise."""
+        self._approach()
+        for _ in range(_MAX_SHRINKS):
+            if self._best is not None:
+                break
+            self._steps += self._retreat()
+            self._try()
+        return self._or_lossless()
+
+    def _retreat(self) -> float:
+        """Give by what steps move while none have kept the promise yet."""
+        return math.log(_SHRINK)
+
+    def _approach(self) -> None:
+        slopes = _Slopes(self._steps.size)
+        for number in range(self._n_passes):
+            if number == _CHOOSE_AT:
+                self._choose()
+                slopes.forget()
+            coded = self._try()
+            if self._keeps(coded) and self._close(coded):
+                return
+            errors = self._errors(coded)
+            late = number - (self._n_passes - len(_LATE_AIMS))
+            aim = _AIM if late < 0 or self._best is not None else _LATE_AIMS[late]
+            moved = slopes.next(self._steps, errors, aim)
+            self._steps = np.minimum(moved, self._largest)
+
+    def _choose(self) -> None:
+        """Choose how amplitudes are fitted, and whether leads are turned and have SAN layers.
+
+        What takes fewest bytes for the same error stays.
+        """
+        steps = np.exp(self._steps)
+        self._best = None
+        plans = [self._plan.for_steps(steps)]
+        if self._plan.searches:
+            plans += [self._plan.for_steps(steps, level=True), self._plan.without_layers()]
+        least = math.inf
+        for turning in [steps, None] if steps.size > 1 else [steps]:
+            for plan in plans if turning is not None else [self._plan]:
+                coded = self._encoder.run(plan, self._encoder.loss(steps, turning))
+                cost = math.log(self._size(coded)) + self.fall * _mean_error(coded)
+                if cost < least:
+                    least, self._plan, self._turning = cost, plan, turning
+
+    @property
+    def fall(self) -> float:
+        """How bytes fall with errors, in logarithms, from the last two passes."""
+        if len(self._seen) < 2:
+            return _USUAL_FALL
+        (size, error), (other_size, other_error) = self._seen[-2:]
+        if abs(other_error - error) < _TOLD_APART:
+            return _USUAL_FALL
+        found = (other_size - size) / (error - other_error)
+        return min(max(found, _MIN_FALL), _MAX_FALL)
+
+    def _try(self) -> Coded:
+        loss = self._encoder.loss(np.exp(self._steps), self._turning)
+        coded = self._encoder.run(self._plan, loss)
+        self._seen.append((math.log(self._size(coded)), _mean_error(coded)))
+        if self._keeps(coded) and (self._best is None or self._better(coded, self._best)):
+            self._best = coded
+        return coded
+
+    def _or_lossless(self) -> Coded:
+        """Give the best coding, or one without loss where that keeps the promise as well."""
+        best = self._best
+        n_samples = self._encoder.n_samples
+        if best is not None and 8 * self._size(best) < _LOSSLESS_FROM * n_samples:
+            return best
+        exact = self._encoder.run(self._plan, None)
+        if best is None or (self._keeps(exact) and self._size(exact) <= self._size(best)):
+            return exact
+        return best
+
+
+class PrdnSearch(_Search):
+    """Every lead just below a PRDN, in the fewest bytes."""
+
+    def __init__(
+        self, encoder: LossyEncoder, plan: EncodingPlan, percent: float, size: Size
+    ) -> None:
+        super().__init__(encoder, plan, percent, size)
+        self._percent = percent
+
+    def _errors(self, coded: Coded) -> NDArray[np.float64]:
+        return _log_prdn(coded, self._percent) - math.log(self._percent)
+
+    def _keeps(self, coded: Coded) -> bool:
+        return all(tally.within(self._percent) for tally in coded.tallies.channels)
+
+    def _close(self, coded: Coded) -> bool:
+        return bool(np.all(self._errors(coded) >= math.log(_CLOSE)))
+
+    def _better(self, coded: Coded, best: Coded) -> bool:
+        return self._size(coded) < self._size(best)
+
+
+class SizeSearch(_Search):
+    """The least PRDN, the same for every lead, in at most so many bytes."""
+
+    def __init__(self, encoder: LossyEncoder, plan: EncodingPlan, n_bytes: int, size: Size) -> None:
+        super().__init__(encoder, plan, _FIRST_PRDN, size)
+        self._n_bytes = n_bytes
+
+    def _errors(self, coded: Coded) -> NDArray[np.float64]:
+        """Give errors over that with which the size would be about right."""
+        over = math.log(self._size(coded) / (self._n_bytes * _AIM_SIZE))
+        mean = _mean_error(coded)
+        return _log_prdn(coded, math.exp(mean)) - (mean + over / self.fall)
+
+    def _keeps(self, coded: Coded) -> bool:
+        return self._size(coded) <= self._n_bytes
+
+    def _close(self, coded: Coded) -> bool:
+        return self._size(coded) >= _CLOSE_SIZE * self._n_bytes
+
+    def _better(self, coded: Coded, best: Coded) -> bool:
+        return _mean_error(coded) < _mean_error(best)
+
+    def _retreat(self) -> float:
+        return -math.log(_SHRINK)
+
+
+def _log_prdn(coded: Coded, usual: float) -> NDArray[np.float64]:
+    """Give the logarithm of each channel's PRDN; of flat ones, which are exact, that of usual."""
+    found = [
+        max(min(tally.prdn, 1e5), _LEAST_ERROR * usual) if tally.deviation else usual
+        for tally in coded.tallies.channels
+    ]
+    return np.array([math.log(prdn) for prdn in found])
+
+
+def _mean_error(coded: Coded) -> float:
+    """Give the mean logarithm of the channels' PRDN."""
+    errors = [
+        math.log(max(min(tally.prdn, 1e5), _LEAST_ERROR))
+        for tally in coded.tallies.channels
+        if tally.deviation
+    ]
+    return sum(errors) / len(errors) if errors else math.log(_LEAST_ERROR)
+
+
+class _Slopes:
+    """How the error of each lead goes with its step, as passes have told, in logarithms.
+
+    Parameters
+    ----------
+    n_leads : int
+    """
+
+    def __init__(self, n_leads: int) -> None:
+        self._last: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._exponents = np.full(n_leads, _EXPONENT)
+        # The steps with which a lead was last below its target, and above it.
+        self._below = np.full(n_leads, -np.inf)
+        self._above = np.full(n_leads, np.inf)
+
+    def forget(self) -> None:
+        """Keep the slopes alone: leads are coded in another way from now on."""
+        self._last = None
+        self._below = np.full_like(self._below, -np.inf)
+        self._above = np.full_like(self._above, np.inf)
+
+    def next(
+        self, steps: NDArray[np.float64], errors: NDArray[np.float64], aim: float
+    ) -> NDArray[np.float64]:
+        """Give the steps to try next, from the logarithms of errors over the target."""
+        if self._last is not None:
+            self._learn(steps - self._last[0], errors - self._last[1])
+        self._last = steps, errors
+        below = errors <= 0.0
+        self._below = np.where(below, steps, self._below)
+        self._above = np.where(below, self._above, steps)
+        # Leads move one another: what contradicts the last pass counts no more.
+        self._above[below & (self._above <= steps)] = np.inf
+        self._below[~below & (self._below >= steps)] = -np.inf
+        moved = steps + self._exponents * (math.log(aim) - errors)
+        return np.asarray(np.clip(moved, self._below, self._above))
+
+    def _learn(self, steps: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
+        told = (np.abs(errors) > _TOLD_APART) & (steps * errors > 0.0)
+        found = np.divide(steps, errors, out=self._exponents.copy(), where=told)
+        self._exponents = np.clip(found, _LEAST_EXPONENT, _MOST_EXPONENT)

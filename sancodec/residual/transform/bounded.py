@@ -1,0 +1,84 @@
+"""The transform residual with a bound on every sample: what is off by more is corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.residual.loss import LeadLoss
+from sancodec.residual.template import Beats
+from sancodec.residual.transform.coding import beats_of_all, decode_transform, encode_transform
+from sancodec.residual.transform.corrections import (
+    MAX_CORRECTION,
+    decode_corrections,
+    encode_corrections,
+)
+from sancodec.residual.transform.gaps import (
+    bounds_of,
+    bridge,
+    find_gaps,
+    put_bounds,
+    take_bounds,
+)
+
+
+def encode_bounded(  # noqa: PLR0917
+    samples: NDArray[np.int32],
+    clock: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+    loss: LeadLoss,
+) -> bytes | None:
+    """Code the leads of one chunk so that no sample is off by more than its lead's bound.
+
+    Parameters as of ``encode_transform``. Gives None where that takes larger corrections than
+    can be coded: then the steps are far too large for the bound.
+    """
+    assert loss.max_errors is not None
+    layer = clock, san, beats, n_kernels
+    transform = encode_transform(samples, *layer, loss)
+    rough = decode_transform(transform, samples.shape[1], *layer).astype(np.int64)
+    bound = loss.max_errors[:, None]
+    missed = samples - rough
+    corrections = np.sign(missed) * ((np.abs(missed) + bound) // (2 * bound + 1))
+    # What is missing came back exactly.
+    gaps = find_gaps(samples, loss.missing)
+    corrections[gaps] = 0
+    if np.abs(corrections).max(initial=0) > MAX_CORRECTION:
+        return None
+    writer = ByteWriter().counted(transform)
+    # A correction may lead beyond the ends of a lead: what it is cut to is closer.
+    put_bounds(writer, bounds_of(bridge(samples, gaps), loss.max_errors))
+    return writer.raw(encode_corrections(corrections, beats_of_all(beats), clock)).getvalue()
+
+
+def decode_bounded(  # noqa: PLR0917
+    payload: bytes,
+    n_samples: int,
+    clock: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> NDArray[np.int32]:
+    """Give the (n_leads, n_samples) int32 samples that ``encode_bounded`` stands for.
+
+    Raises
+    ------
+    CorruptError
+        A field is out of range, or the payload does not end where it should.
+    """
+    reader = ByteReader(payload, "bounded residual")
+    transform = reader.counted("transform residual", reader.remaining)
+    decoded = decode_transform(transform, n_samples, clock, san, beats, n_kernels)
+    bounds = take_bounds(reader, len(san))
+    coded = bytes(reader.take(reader.remaining, "corrections"))
+    corrections = decode_corrections(coded, san.shape, beats_of_all(beats), clock)
+    for row, moves, (bound, low, high) in zip(decoded, corrections, bounds, strict=True):
+        moved = np.flatnonzero(moves)
+        there = row[moved] + moves[moved] * (2 * bound + 1)
+        row[moved] = np.clip(there, low, high)
+    return decoded

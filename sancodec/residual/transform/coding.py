@@ -1,0 +1,272 @@
+"""The transform residual of a chunk as bytes: what each lead is scaled by, then coefficients.
+
+A lead less its offset and the SAN reconstruction is divided by its step, leads are turned into one
+another, and the wavelet of that is quantised with steps of 1. The steps alone decide how large
+the error is; all else only decides how many bits it takes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.entropy.mixer import encode_decisions
+from sancodec.entropy.rans import at_end, open_words
+from sancodec.errors import CorruptError
+from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.residual.coder import FRACTION_BITS
+from sancodec.residual.loss import LeadLoss
+from sancodec.residual.template import Beats
+from sancodec.residual.transform.centroids import (
+    fit_centroids,
+    put_back,
+    put_centroids,
+    take_centroids,
+)
+from sancodec.residual.transform.gaps import bridge, find_gaps, put_gaps, take_gaps
+from sancodec.residual.transform.rotation import find_angles, n_angles_of, rotate, unrotate
+from sancodec.residual.transform.walk import room_for, walk_through
+from sancodec.residual.transform.wavelet import (
+    MAX_LEVELS,
+    analyse,
+    bands_of,
+    most_levels,
+    synthesise,
+)
+
+SLOPE = 0.15
+"""Squared error, in squared steps, that a bit may save; a little more than at high rates."""
+
+_ECG_FS = 360.0
+_ECG_LEVELS = 9
+_LEAST_LEVELS = 3
+_UNIT = float(1 << FRACTION_BITS)
+_STRAIGHT, _ROTATED, _SAN_ONLY = range(3)
+_MAX_LEADS = 256
+_MAX_SPAN = 1 << 33
+
+
+@dataclass(frozen=True)
+class LeadScale:
+    """What a lead is scaled by: ``step`` ADC units for a coefficient of 1.
+
+    ``lowest`` and ``highest`` bound its samples; where they are equal it is flat, has no step and
+    takes no part in the transform.
+    """
+
+    offset: int
+    lowest: int
+    highest: int
+    step: float
+
+    @property
+    def flat(self) -> bool:
+        """Whether all samples are equal."""
+        return self.lowest == self.highest
+
+
+def levels_for(n_samples: int, clock: float) -> int:
+    """Give how many levels a wavelet has, so that the slowest band is below 0.4 Hz of an ECG."""
+    levels = _ECG_LEVELS + round(math.log2(min(max(clock, 1e-3), 1e6) / _ECG_FS))
+    return min(max(levels, _LEAST_LEVELS), most_levels(n_samples), MAX_LEVELS)
+
+
+def scale_leads(samples: NDArray[np.int32], steps: NDArray[np.float64]) -> list[LeadScale]:
+    """Give the scale of each of (n_leads, n_samples) leads."""
+    return [
+        LeadScale(
+            offset=int(np.median(lead)),
+            lowest=int(lead.min()),
+            highest=int(lead.max()),
+            step=max(float(np.float32(step)), float(np.finfo(np.float32).tiny)),
+        )
+        for lead, step in zip(samples, steps, strict=True)
+    ]
+
+
+def encode_transform(  # noqa: PLR0917
+    samples: NDArray[np.int32],
+    clock: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+    loss: LeadLoss,
+) -> bytes:
+    """Code the leads of one chunk with an error that their steps decide.
+
+    Parameters
+    ----------
+    samples : (n_leads, n_samples) int32
+        In ADC units.
+    clock : float
+        Sampling frequency at which an ECG would have as many samples in a beat, in Hz.
+    san : (n_leads, n_samples) int32
+        SAN reconstruction, in 2**-FRACTION_BITS ADC units; zeros where there is none.
+    beats : sequence of n_leads Beats
+        The activations behind ``san``.
+    n_kernels : int
+        Number of classes that ``beats.kernel`` may name.
+    loss : LeadLoss
+        Steps of the quantiser; with steps of 0 there are no coefficients at all.
+    """
+    gaps = find_gaps(samples, loss.missing)
+    leads = bridge(samples, gaps)
+    scales = scale_leads(leads, loss.steps)
+    san_only = not loss.steps.any()
+    writer = ByteWriter().u8(_SAN_ONLY if san_only else _STRAIGHT)
+    for scale in scales:
+        _put_scale(writer, scale, san_only)
+    put_gaps(writer, gaps, loss.missing)
+    moving = [i for i, scale in enumerate(scales) if not scale.flat]
+    if not moving or san_only:
+        return writer.getvalue()
+    rows = np.stack([_scaled(leads[i], san[i], scales[i]) for i in moving])
+    layer = clock, beats_of_all(beats), n_kernels
+    relative = None
+    if loss.turning is not None and len(moving) > 1:
+        relative = (loss.steps / loss.turning)[moving]
+    return writer.raw(_put_leads(rows, layer, relative)).getvalue()
+
+
+def _put_leads(
+    rows: NDArray[np.float64],
+    layer: tuple[float, Beats, int],
+    relative: NDArray[np.float64] | None,
+) -> bytes:
+    """Code (n_leads, n_samples) leads in steps.
+
+    ``relative`` are their steps over those for which they are turned, None not to turn them.
+    """
+    clock, beats, n_kernels = layer
+    n_samples = rows.shape[1]
+    n_levels = levels_for(n_samples, clock)
+    wanted = analyse(rows, n_levels)
+    writer = ByteWriter().u8(n_levels).u8(_STRAIGHT if relative is None else _ROTATED)
+    if relative is not None:
+        slow = bands_of(n_samples, n_levels)[min(1, n_levels)].stop
+        angles = find_angles(wanted[:, slow:] * relative[:, None])
+        rotate(wanted, angles)
+        writer.raw(angles.tobytes())
+    quantised = np.zeros(wanted.shape, np.int32)
+    coder = room_for(np.zeros(0, np.uint32), n_samples, False)
+    decisions = walk_through(coder, quantised, wanted, n_levels, beats, n_kernels, clock, SLOPE)
+    put_centroids(writer, fit_centroids(wanted, quantised, bands_of(n_samples, n_levels)))
+    return writer.raw(_words_of(decisions)).getvalue()
+
+
+def decode_transform(  # noqa: PLR0917
+    payload: bytes,
+    n_samples: int,
+    clock: float,
+    san: NDArray[np.int32],
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> NDArray[np.int32]:
+    """Give the (n_leads, n_samples) int32 samples that ``encode_transform`` stands for.
+
+    Raises
+    ------
+    CorruptError
+        A field is out of range, or the payload does not end where its coefficients do.
+    """
+    reader = ByteReader(payload, "transform residual")
+    form = reader.u8("form")
+    if form not in {_STRAIGHT, _SAN_ONLY}:
+        raise CorruptError(f"transform residual: form {form}, expected 0 or 2")
+    scales = [_take_scale(reader, form == _SAN_ONLY) for _ in range(len(san))]
+    decoded = np.empty(san.shape, np.int32)
+    gaps = np.zeros(san.shape, bool)
+    filled = np.zeros(san.shape, np.int32)
+    take_gaps(reader, filled, gaps)
+    moving = [i for i, scale in enumerate(scales) if not scale.flat]
+    rows = np.zeros((len(moving), n_samples))
+    if moving and form == _STRAIGHT:
+        rows = _take_leads(reader, len(moving), n_samples, (clock, beats_of_all(beats), n_kernels))
+    reader.expect_end("transform residual")
+    for lead, scale in enumerate(scales):
+        decoded[lead] = scale.offset
+    for row, i in zip(rows, moving, strict=True):
+        decoded[i] = _unscaled(row, san[i], scales[i])
+    return np.where(gaps, filled, decoded)
+
+
+def _scaled(
+    lead: NDArray[np.int32], san: NDArray[np.int32], scale: LeadScale
+) -> NDArray[np.float64]:
+    return np.asarray(((lead - np.float64(scale.offset)) - san / _UNIT) / scale.step)
+
+
+def _unscaled(
+    row: NDArray[np.float64], san: NDArray[np.int32], scale: LeadScale
+) -> NDArray[np.int32]:
+    samples = np.floor(((row * scale.step + san / _UNIT) + scale.offset) + 0.5)
+    # What a damaged file decodes to may be beyond all bounds, or no number.
+    samples = np.nan_to_num(samples, nan=float(scale.offset))
+    return np.clip(samples, scale.lowest, scale.highest).astype(np.int32)
+
+
+def _put_scale(writer: ByteWriter, scale: LeadScale, san_only: bool) -> None:
+    writer.zigzag(scale.offset).varint(scale.offset - scale.lowest)
+    writer.varint(scale.highest - scale.offset)
+    if not scale.flat and not san_only:
+        writer.raw(np.array([scale.step], "<f4").tobytes())
+
+
+def _take_scale(reader: ByteReader, san_only: bool) -> LeadScale:
+    offset = reader.zigzag("offset")
+    lowest = offset - reader.varint("reach below", _MAX_SPAN)
+    highest = offset + reader.varint("reach above", _MAX_SPAN)
+    limits = np.iinfo(np.int32)
+    if lowest < limits.min or highest > limits.max:
+        raise CorruptError(f"transform residual: a lead from {lowest} to {highest}")
+    step = 1.0
+    if lowest < highest and not san_only:
+        step = float(np.frombuffer(reader.take(4, "step"), "<f4")[0])
+        if not (math.isfinite(step) and step > 0.0):
+            raise CorruptError(f"transform residual: a step of {step}, expected above 0")
+    return LeadScale(offset=offset, lowest=lowest, highest=highest, step=step)
+
+
+def _words_of(decisions: list[NDArray[np.uint32]]) -> bytes:
+    return encode_decisions(np.concatenate(decisions)).astype("<u4").tobytes()
+
+
+def beats_of_all(beats: Sequence[Beats]) -> Beats:
+    """Give the beats that all leads are in: those of the layer with most of them."""
+    return max(beats, key=lambda own: own.start.size)
+
+
+def _take_leads(
+    reader: ByteReader, n_leads: int, n_samples: int, layer: tuple[float, Beats, int]
+) -> NDArray[np.float64]:
+    """Take the (n_leads, n_samples) leads in steps that stand behind the scales."""
+    clock, beats, n_kernels = layer
+    n_levels = reader.u8("levels")
+    if n_levels > most_levels(n_samples):
+        raise CorruptError(f"transform residual: {n_levels} levels of {n_samples} samples")
+    form = reader.u8("form of the leads")
+    if form not in {_STRAIGHT, _ROTATED}:
+        raise CorruptError(f"transform residual: form {form} of the leads, expected 0 or 1")
+    angles = np.zeros(0, np.uint8)
+    if form == _ROTATED:
+        angles = np.frombuffer(reader.take(n_angles_of(n_leads), "angles"), np.uint8)
+    bands = bands_of(n_samples, n_levels)
+    offsets = take_centroids(reader, len(bands))
+    quantised = np.zeros((n_leads, n_samples), np.int32)
+    coded = bytes(reader.take(reader.remaining, "coefficients"))
+    if len(coded) % 4:
+        raise CorruptError(f"coefficients: {len(coded)} bytes, expected a multiple of 4")
+    coder = room_for(np.frombuffer(coded, "<u4").astype(np.uint32), n_samples, True)
+    if not open_words(coder.words, coder.cursor):
+        raise CorruptError("coefficients: the first state is out of range")
+    walk_through(coder, quantised, None, n_levels, beats, n_kernels, clock)
+    if not at_end(coder.words, coder.cursor):
+        raise CorruptError("coefficients: the payload does not end where they do")
+    leads = put_back(quantised, offsets, bands)
+    if form == _ROTATED:
+        unrotate(leads, angles)
+    return synthesise(leads, n_levels)
