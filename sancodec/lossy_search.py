@@ -207,7 +207,8 @@ class SizeSearch(_Search):
         return self._size(coded) >= _CLOSE_SIZE * self._n_bytes
 
     def _better(self, coded: Coded, best: Coded) -> bool:
-        return _mean_error(coded) < _mean_error(best)
+        # The worst lead decides: one that is nearly exact may not pay for another.
+        return bool(_log_prdn(coded, 1.0).max() < _log_prdn(best, 1.0).max())
 
     def _retreat(self) -> float:
         return -math.log(_SHRINK)
@@ -223,13 +224,10 @@ def _log_prdn(coded: Coded, usual: float) -> NDArray[np.float64]:
 
 
 def _mean_error(coded: Coded) -> float:
-    """Give the mean logarithm of the channels' PRDN."""
-    errors = [
-        math.log(max(min(tally.prdn, 1e5), _LEAST_ERROR))
-        for tally in coded.tallies.channels
-        if tally.deviation
-    ]
-    return sum(errors) / len(errors) if errors else math.log(_LEAST_ERROR)
+    """Give the logarithm of the root-mean-square PRDN: a lead that is exact hides no other."""
+    squares = [min(tally.prdn, 1e5) ** 2 for tally in coded.tallies.channels if tally.deviation]
+    mean = sum(squares) / len(squares) if squares else 0.0
+    return math.log(max(math.sqrt(mean), _LEAST_ERROR))
 
 
 class _Slopes:
