@@ -17,7 +17,12 @@ from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, regressors
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
-from sancodec.residual.discrete import decode_discrete, difference_bits, encode_discrete
+from sancodec.residual.discrete import (
+    WORTH_A_TRIAL,
+    decode_discrete,
+    difference_bits,
+    encode_discrete,
+)
 from sancodec.residual.loss import LeadLoss
 from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import decode_predictive
@@ -55,8 +60,6 @@ _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
 }
 """By level: what is tried; on chunks of more than _SHORT samples a lead, only the first."""
 _SHORT = 1 << 14
-_WORTH_A_TRIAL = 1.15
-"""Where differences alone tell nearly as much as all prediction does, each may be told apart."""
 _STARTED = {MODE_MIXING, MODE_WIDE}
 """Modes that may begin with coefficients of the record."""
 _DECODERS = {
@@ -147,7 +150,7 @@ def _encode_exact(  # noqa: PLR0917
         coded = encode(samples, clock, san, beats, n_kernels, *_starting(mode, starts))
         if len(coded) < smallest:
             best, smallest, residual = mode, len(coded), coded
-    if level != "fast" and difference_bits(samples) < _WORTH_A_TRIAL * 8 * smallest:
+    if level != "fast" and difference_bits(samples) < WORTH_A_TRIAL * 8 * smallest:
         coded = encode_discrete(samples)
         if len(coded) < smallest:
             best, smallest, residual = MODE_DISCRETE, len(coded), coded

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sancodec import models
 from sancodec.config import CodecConfig
 from sancodec.errors import ModelError
+from sancodec.fidelity import Lossless
 from sancodec.layer_search import LayerSearch, Part, Trial, fitted_layer, model_layer
 from sancodec.layers import Group, groups_of, leads_of
 from sancodec.models.index import shipped_entries
@@ -30,6 +31,7 @@ _BEATING = {"ecg", "ppg", "pressure", UNKNOWN}
 _MIN_FIT_SAMPLES = 1 << 17
 # Models are tried on signals of an unknown kind when their kernels have as many samples there.
 _MIN_GUESSED_TAPS, _MAX_GUESSED_TAPS = 32, 1024
+_TOLD = "its changes alone take fewer bits"
 _LEFT_OUT = "gains nothing from the kernels of its kind"
 # What the second layout of parameters takes beyond the first, for a layer and its channels.
 _LAYER_BYTES = 64
@@ -59,6 +61,10 @@ class LayerChoice:
         """What each channel is, and what tells so."""
         self._kinds = [identity.kind for identity in self.identities]
         self._named = _kind_of_model(config.model) if config.model not in {"auto", "none"} else ""
+        self._forced = config.kernels != "auto" or config.model != "auto"
+        # What is asked for is not put to the test, and fast and lossy files tell no changes.
+        lossless = isinstance(config.fidelity, Lossless)
+        self._tells_changes = lossless and config.level != "fast" and not self._forced
         self._groups = groups_of(source.channels, source.fs)
         # By kind and channels: the same signals may stand in several partitions.
         self._fits: dict[tuple[str, tuple[int, ...]], LayerSearch | None] = {}
@@ -73,7 +79,16 @@ class LayerChoice:
         return kinds
 
     def with_layers(self, trial: Trial) -> Trial:
-        """Give the trial with the layers that pay.
+        """Give the trial with the layers that pay: none where changes alone tell as much."""
+        best = self._layered(trial)
+        if not best.layers or not self._tells_changes or best.changes_bits() >= best.total:
+            return best
+        bare = trial.copy()
+        bare.why = dict.fromkeys(trial.group.channels, _TOLD)
+        return bare
+
+    def _layered(self, trial: Trial) -> Trial:
+        """Give the trial with layers that pay against coding around a prediction.
 
         Each kind of signal has its own; or all share one first, as pulse and pressure follow the
         beats of the ECG, and what gains nothing from that has its own.
@@ -156,13 +171,12 @@ class LayerChoice:
 
         What was asked for by name is not put to the test.
         """
-        forced = self._config.kernels != "auto" or self._config.model != "auto"
         tried = []
         sources = [self._fitted(part), self._of_models(part)]
         # Kernels fitted to beats are better than any model: where they pay, none is tried.
         for candidates in sources if part.kind in _BEATING else [chain(*sources)]:
             layers = [layer for layer in candidates if layer is not None]
-            if forced and layers:
+            if self._forced and layers:
                 trial.accept(layers[0], 0.0)
                 return "asked for"
             worths = [trial.worth(layer, self._header_bytes(layer, part)) for layer in layers]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sancodec import models
 from sancodec.layers import Group, SanLayer, SanPlan, reconstruct, regressors
 from sancodec.parameters import ModelName
+from sancodec.residual.discrete import WORTH_A_TRIAL, difference_bits, encode_discrete
 from sancodec.residual.wide import Span, wide_bits
 from sancodec.runtime import SynthesisSession
 from sancodec.san.amplitudes import (
@@ -275,6 +276,12 @@ class Trial:
         """Give what ``learn_starts`` takes of (n_leads, n_samples) int32 of the group's leads."""
         layers = [self._placed_in(samples, search) for search in self.layers]
         return samples, *regressors(samples.shape, self.group, layers)
+
+    def changes_bits(self) -> float:
+        """Give the bits of the trial where changes alone are told; infinite where that is far off."""
+        if difference_bits(self._samples) > WORTH_A_TRIAL * self.total:
+            return math.inf
+        return 8.0 * len(encode_discrete(self._samples))
 
     def bits_with(self, starts: Sequence[Sequence[int]]) -> float:
         """Give the bits of the trial's residual where it begins with ``starts``."""

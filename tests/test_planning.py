@@ -167,13 +167,28 @@ def test_kernels_are_fitted_at_the_pace_of_the_signal(
     record = Recording(
         name="paced", fs=fs, channels=channels, signals=(np.rint(signal).astype(np.int32),)
     )
-    found = plan(record, session)
+    # At this level nothing is told change by change, which may be less for so few values.
+    found = plan(record, session, level="fast")
     (san,) = found.chunks.layers
     assert san.clock == clock
     assert san.bank.fs == fs
-    encoded = sancodec.encode(record)
+    encoded = sancodec.encode(record, config=CodecConfig(level="fast"))
     np.testing.assert_array_equal(sancodec.decode(encoded).samples, record.samples)
-    assert len(encoded) < len(sancodec.encode(record, config=CodecConfig(model="none")))
+    without = CodecConfig(model="none", level="fast")
+    assert len(encoded) < len(sancodec.encode(record, config=without))
+
+
+def test_what_is_told_change_by_change_has_no_layer(session: SynthesisSession) -> None:
+    """Kernels and activations would be in the file, and nothing would be predicted from them."""
+    signal = np.rint(pulses(30_000, 250.0, 3, 1.0) / 25) * 25
+    record = of_kinds([signal], "ECG")
+    assert plan(record, session, level="fast").chunks.layers
+    found = plan(record, session)
+    assert found.chunks.layers == ()
+    assert "changes" in found.signals[0].decided_by
+    assert len(sancodec.encode(record)) <= len(
+        sancodec.encode(record, config=CodecConfig(model="none"))
+    )
 
 
 def of_kinds(signals: list[NDArray[np.float64]], *names: str) -> Recording:

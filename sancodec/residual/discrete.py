@@ -31,6 +31,8 @@ _N_NODES = 80
 _MAX_BITS = 33
 MAX_DECISIONS = 2 + 2 * _MAX_BITS + 2
 _N_RUNS, _N_SIZES = 16, 16
+WORTH_A_TRIAL = 1.15
+"""Where the entropy of differences is below so many times what a prediction leaves, it is tried."""
 
 
 class DiscreteLead(NamedTuple):
