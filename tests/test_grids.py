@@ -76,7 +76,8 @@ def test_grids_survive_their_bytes(each: list[Grid | None]) -> None:
     [
         Grid(multiplier=0),
         Grid(multiplier=1, divisor=0),
-        Grid(multiplier=(1 << 30) + 1),
+        Grid(multiplier=(1 << 44) + 1),
+        Grid(multiplier=1, divisor=(1 << 30) + 1),
         Grid(multiplier=3, divisor=2, mode=4),
         Grid(multiplier=3, divisor=2, offset=(1 << 60) + 1),
         Grid(multiplier=3, divisor=2, shift=(1 << 32) + 1),

@@ -26,6 +26,8 @@ _MAX_PEAKS = 3
 _MAX_PARTS = 8
 _MAX_TRIALS = 256
 _MAX_POINTS = 1024
+_MIN_PART = 3.0
+_MAX_GAIN = 2.0**60
 
 
 def likely_steps(distinct: NDArray[np.int64]) -> Iterator[float]:
@@ -34,11 +36,13 @@ def likely_steps(distinct: NDArray[np.int64]) -> Iterator[float]:
     Parameters
     ----------
     distinct : (n_values,) int64
-        The different values of a lead, rising; MIN_VALUES of them or more.
+        The different values of a lead, rising; two or more.
     """
     widest = _wide_step(distinct)
     if widest is not None:
         yield widest
+        return
+    if distinct.size < MIN_VALUES:
         return
     middle = int(distinct[distinct.size // 2])
     near = distinct[np.abs(distinct - middle) <= _SPAN // 2]
@@ -79,16 +83,43 @@ def _sides(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int
     return values[values < 0], values[values >= 0]
 
 
+def round_parts(gain: float, distinct: NDArray[np.int64]) -> list[float]:
+    """Give the decimal and binary parts of a gain that the values agree on the phase of.
+
+    A writer that scales a lead to the full range of its integers leaves physical values of few
+    decimals, or of few bits, on such a grid.
+    """
+    if not MIN_STEP <= gain < _MAX_GAIN:
+        return []
+    range_ = float(distinct[-1] - distinct[0])
+    parts = gain / np.unique(np.concatenate([10.0 ** np.arange(9), 2.0 ** np.arange(25)]))
+    steps = parts[(parts >= _MIN_PART) & (parts <= range_)]
+    values = distinct[:: distinct.size // _MAX_POINTS + 1]
+    agreed = _agreement(1.0 / steps, values) if steps.size else np.zeros(0)
+    return [float(step) for step in steps[agreed >= _WIDE]]
+
+
 def _wide_step(distinct: NDArray[np.int64]) -> float | None:
     """Give the step, where no two values are next to one another."""
-    smallest = int(np.diff(distinct).min())
+    gaps = np.unique(np.diff(distinct))
+    smallest = int(gaps[0])
     if smallest < 3:
         return None
+    found = _part_of(distinct, smallest, 1.0, smallest)
+    if found is not None:
+        return found
+    # Where no gap is as narrow as a few steps, two of them may differ by so much.
+    between = np.diff(gaps)
+    between = between[between >= _MIN_PART]
+    return _part_of(distinct, int(between.min()), 2.0, smallest) if between.size else None
+
+
+def _part_of(distinct: NDArray[np.int64], gap: int, doubt: float, smallest: int) -> float | None:
+    """Give the step of which a gap, off by less than ``doubt``, is a few."""
     for parts in range(1, _MAX_PARTS):
-        if smallest / parts < 2.0:
+        if gap / parts < 2.0:
             break
-        # The smallest gap is off by less than a unit.
-        frequency = _refine(distinct, parts / smallest, parts / smallest**2, 2 * smallest)
+        frequency = _refine(distinct, parts / gap, parts * doubt / gap**2, 2 * smallest)
         if _agreement(np.array([frequency]), distinct)[0] > _WIDE:
             return 1.0 / frequency
     return None
@@ -100,7 +131,8 @@ def _refine(distinct: NDArray[np.int64], frequency: float, doubt: float, span: i
     ``doubt`` is how far off the frequency may be; a span of n values tells it to a part of 1 / n.
     """
     offset = np.abs(distinct - distinct[distinct.size // 2])
-    span = max(span, int(np.partition(offset, MIN_VALUES - 1)[MIN_VALUES - 1]))
+    nearest = min(MIN_VALUES, offset.size) - 1
+    span = max(span, int(np.partition(offset, nearest)[nearest]))
     furthest = int(offset.max())
     while True:
         near = distinct[offset <= span]
@@ -118,7 +150,8 @@ def _refine(distinct: NDArray[np.int64], frequency: float, doubt: float, span: i
 def _agreement(frequencies: NDArray[np.float64], values: NDArray[np.int64]) -> NDArray[np.float64]:
     """Give how far the values agree on their phase at each frequency, from 0 to 1."""
     total = np.zeros(frequencies.size)
-    for side in _sides(values):
+    # Each of a few values would agree with itself.
+    for side in _sides(values) if values.size >= MIN_VALUES else (values,):
         phases = np.exp(2j * np.pi * frequencies[:, None] * side[None])
         total += np.abs(phases.sum(axis=1))
     return total / values.size

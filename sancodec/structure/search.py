@@ -28,7 +28,13 @@ _PER_MISFIT = 12.0
 """Samples that need not be coded at all make up for one that is told apart."""
 
 
-def find(samples: NDArray[np.int32], fs: float, *, resampling: bool = True) -> Structure | None:
+def find(
+    samples: NDArray[np.int32],
+    fs: float,
+    *,
+    resampling: bool = True,
+    gains: Sequence[float] | None = None,
+) -> Structure | None:
     """Give what the samples hide, checked on every one of them; None where it is nothing.
 
     Parameters
@@ -39,11 +45,13 @@ def find(samples: NDArray[np.int32], fs: float, *, resampling: bool = True) -> S
         In Hz.
     resampling : bool
         Whether to look for a resampling too.
+    gains : sequence of float, optional
+        For each lead, the ADC units in a physical unit: grids are looked for by them too.
     """
     if samples.shape[1] < _MIN_SAMPLES:
         return None
     leads = samples.astype(np.int64)
-    for structure in _candidates(leads, fs if resampling else None):
+    for structure in _candidates(leads, fs if resampling else None, gains or [0.0] * len(leads)):
         if holds(structure, samples):
             return structure
     return None
@@ -60,14 +68,17 @@ def holds(structure: Structure, samples: NDArray[np.int32]) -> bool:
     )
 
 
-def _candidates(leads: NDArray[np.int64], fs: float | None) -> Iterator[Structure]:
+def _candidates(
+    leads: NDArray[np.int64], fs: float | None, gains: Sequence[float]
+) -> Iterator[Structure]:
     """Give what may be, the best first; each is worked out only when the one before was wrong."""
-    outer = _grids_and_rules(leads)
+    outer = _grids_and_rules(leads, gains)
     inside = leads
     for stage in outer:
         inside = stage.enter(inside)
     for resampling in _resamplings(inside, fs) if fs is not None else ():
-        inner = _grids_and_rules(inside[:, resampling.meets(inside.shape[1])])
+        met = inside[:, resampling.meets(inside.shape[1])]
+        inner = _grids_and_rules(met, [0.0] * len(met))
         best = with_rounding(resampling, inner, inside)
         if best is not None:
             yield Structure(n_leads=len(leads), stages=(*outer, *best))
@@ -75,39 +86,40 @@ def _candidates(leads: NDArray[np.int64], fs: float | None) -> Iterator[Structur
         yield Structure(n_leads=len(leads), stages=tuple(outer))
 
 
-def _grid_stages(leads: NDArray[np.int64]) -> list[Grids]:
+def _grid_stages(leads: NDArray[np.int64], gains: Sequence[float]) -> list[Grids]:
     """Give grids of the leads, and grids of the indices of these."""
     stages: list[Grids] = []
     for _ in range(_MAX_ROUNDS):
         known: list[Grid] = []
-        grids = [_grid_of(lead, known) for lead in leads]
+        grids = [_grid_of(lead, known, gain) for lead, gain in zip(leads, gains, strict=True)]
         if not any(grids):
             break
         stages.append(Grids(grids=tuple(grids)))
         leads = stages[-1].enter(leads)
+        gains = [0.0] * len(leads)
     return stages
 
 
-def _grid_of(lead: NDArray[np.int64], known: list[Grid]) -> Grid | None:
+def _grid_of(lead: NDArray[np.int64], known: list[Grid], gain: float) -> Grid | None:
     start = max((lead.size - _PART) // 2, 0)
     part = lead[start : start + _PART]
-    grid = find_grid(part, known)
+    grid = find_grid(part, known, gain)
     if grid is not None and part.size < lead.size:
         off = np.count_nonzero(grid.values(grid.index_of(lead)) != lead)
         if off:
             # A few values that are on no grid may hide it from all of the lead, not from each part.
             parts = np.array_split(lead, _N_PARTS)
             others = (find_grid(part[:_PART]) for part in parts)
-            grid = find_grid(lead, [grid, *filter(None, others), *known])
+            grid = find_grid(lead, [grid, *filter(None, others), *known], gain)
     if grid is not None and grid not in known:
         known.append(grid)
         known.sort(key=lambda other: -other.step)
     return grid
 
 
-def _grids_and_rules(leads: NDArray[np.int64]) -> list[Derivation | Grids]:
+def _grids_and_rules(leads: NDArray[np.int64], gains: Sequence[float]) -> list[Derivation | Grids]:
     """Give grids, and rules before and behind them, so that the least is left to be coded."""
-    grids, levels = _grid_stages(leads), [leads]
+    grids, levels = _grid_stages(leads, gains), [leads]
     for stage in grids:
         levels.append(stage.enter(levels[-1]))
     file_order = list(range(len(leads)))
