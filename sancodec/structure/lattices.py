@@ -13,20 +13,24 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.recording import Channel
 from sancodec.structure.fractions import intervals, likely_fractions
-from sancodec.structure.grids import MAX_DIVISOR, MAX_MULTIPLIER, MAX_OFFSET, Grid
+from sancodec.structure.grids import MAX_DIVISOR, MAX_MULTIPLIER, MAX_OFFSET, MAX_SHIFT, Grid
 from sancodec.structure.periods import likely_steps, round_parts
 from sancodec.structure.rounding import FLOOR, HALF_AWAY, HALF_EVEN, TRUNC
 
 _MAX_SHARE_OFF = 0.01
 _MAX_CROSSINGS = 6
 _MISFIT_BITS, _HARDLY = 24.0, 0.05
+_NEAR = 1e-3
+_MAX_PART = 1 << 20
+_MAX_ZERO = 1 << 29
 _FINER = (1, 2, 4, 16, 64)
 """An offset is looked for in these parts of the step's own."""
 
 
 def find_grid(
-    values: NDArray[np.int64], known: Sequence[Grid] = (), gain: float = 0.0
+    values: NDArray[np.int64], known: Sequence[Grid] = (), channel: Channel | None = None
 ) -> Grid | None:
     """Give the grid with the widest step that nearly all values lie on.
 
@@ -36,8 +40,8 @@ def find_grid(
         Not all the same.
     known : sequence of Grid
         Grids of other leads, tried first.
-    gain : float
-        Values in a physical unit, where that is known: the step is often a round part of it.
+    channel : Channel, optional
+        Of the lead: the step is often a round part of its gain.
 
     Returns
     -------
@@ -51,9 +55,13 @@ def find_grid(
     if common > 1:
         return Grid(multiplier=common, offset=_centred(int(distinct[0]), common))
     best = _wider(_Found(), known, distinct, counts)
-    for step in _steps(distinct, gain):
+    parts = [] if channel is None else round_parts(channel.adc_gain, distinct)
+    for step in _steps(distinct, parts):
         if log2(step) < best.bits - 2 * _HARDLY:
             break
+        if channel is not None:
+            scaled = _scaled(channel.baseline, step, parts)
+            best = _wider(best, scaled, distinct, counts)
         best = _wider(best, _grids_of(step, distinct), distinct, counts)
     return None if best.grid is None else _widened(best.grid, distinct)
 
@@ -100,17 +108,34 @@ def _centred(offset: int, step: int) -> int:
     return offset - (offset + step // 2) // step * step
 
 
-def _steps(distinct: NDArray[np.int64], gain: float) -> list[float]:
+def _steps(distinct: NDArray[np.int64], parts: Sequence[float]) -> list[float]:
     """Give the steps by which the values may repeat, the widest first."""
     found = list(likely_steps(distinct))
     reach = float(distinct[-1] - distinct[0])
-    parts = []
-    for part in round_parts(gain, distinct):
+    others = []
+    for part in parts:
         # Whatever lies on a grid lies on the halves and tenths of it, too.
         turns = [(step / part - round(step / part)) * reach / step for step in found]
         if not any(abs(turn) < 0.5 for turn in turns):
-            parts.append(part)
-    return sorted(found + parts, reverse=True)
+            others.append(part)
+    return sorted(found + others, reverse=True)
+
+
+def _scaled(baseline: int, step: float, parts: Sequence[float]) -> Iterator[Grid]:
+    """Give grids of the part of a gain next to a step, on which the baseline stands for 0.
+
+    Their index is the physical value in its last decimal, with its own zero: grids inside, which
+    were rounded about that zero, are not blurred.
+    """
+    nearest = min(parts, key=lambda part: abs(part - step), default=0.0)
+    # Within int32, an index is so even where the baseline is far from all values.
+    near = abs(nearest - step) < _NEAR * step and abs(baseline) <= step * _MAX_ZERO
+    if near and abs(baseline) <= MAX_SHIFT:
+        exact = Fraction(nearest).limit_denominator(_MAX_PART)
+        for mode in (HALF_EVEN, HALF_AWAY):
+            yield Grid(
+                multiplier=exact.numerator, divisor=exact.denominator, mode=mode, shift=baseline
+            )
 
 
 def _grids_of(step: float, distinct: NDArray[np.int64]) -> list[Grid]:

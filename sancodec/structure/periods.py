@@ -38,9 +38,10 @@ def likely_steps(distinct: NDArray[np.int64]) -> Iterator[float]:
     distinct : (n_values,) int64
         The different values of a lead, rising; two or more.
     """
-    widest = _wide_step(distinct)
-    if widest is not None:
-        yield widest
+    gaps = np.unique(np.diff(distinct))
+    wide = [_part_of_gap(gaps, distinct), _between_gaps(gaps, distinct)]
+    if any(wide):
+        yield from filter(None, wide)
         return
     if distinct.size < MIN_VALUES:
         return
@@ -99,30 +100,38 @@ def round_parts(gain: float, distinct: NDArray[np.int64]) -> list[float]:
     return [float(step) for step in steps[agreed >= _WIDE]]
 
 
-def _wide_step(distinct: NDArray[np.int64]) -> float | None:
-    """Give the step, where no two values are next to one another."""
-    gaps = np.unique(np.diff(distinct))
+def _part_of_gap(gaps: NDArray[np.int64], distinct: NDArray[np.int64]) -> float | None:
+    """Give the step of which the narrowest gap is a few, where no two values are neighbours."""
     smallest = int(gaps[0])
-    if smallest < 3:
+    if smallest < _MIN_PART:
         return None
-    found = _part_of(distinct, smallest, 1.0, smallest)
-    if found is not None:
-        return found
-    # Where no gap is as narrow as a few steps, two of them may differ by so much.
-    between = np.diff(gaps)
-    between = between[between >= _MIN_PART]
-    return _part_of(distinct, int(between.min()), 2.0, smallest) if between.size else None
-
-
-def _part_of(distinct: NDArray[np.int64], gap: int, doubt: float, smallest: int) -> float | None:
-    """Give the step of which a gap, off by less than ``doubt``, is a few."""
     for parts in range(1, _MAX_PARTS):
-        if gap / parts < 2.0:
+        if smallest / parts < 2.0:
             break
-        frequency = _refine(distinct, parts / gap, parts * doubt / gap**2, 2 * smallest)
+        # The smallest gap is off by less than a unit.
+        frequency = _refine(distinct, parts / smallest, parts / smallest**2, 2 * smallest)
         if _agreement(np.array([frequency]), distinct)[0] > _WIDE:
             return 1.0 / frequency
     return None
+
+
+def _between_gaps(gaps: NDArray[np.int64], distinct: NDArray[np.int64]) -> float | None:
+    """Give the step, where no gap is as narrow as a few, but two of them differ by one.
+
+    So do gaps of values that were on a wide grid already when they were put on this one.
+    """
+    apart = np.nonzero(np.diff(gaps) >= _MIN_PART)[0]
+    centres = (gaps[np.append(0, apart + 1)] + gaps[np.append(apart, -1)]) / 2.0
+    between = np.diff(centres)
+    if not between.size or between.min() * _MAX_PARTS > gaps[0]:
+        return None
+    step = float(between[between < between.min() + _MIN_PART].mean())
+    # Gaps are on the grid, too, and so much smaller than values that they tell it from afar.
+    smallest = int(gaps[0])
+    frequency = _refine(gaps, 1.0 / step, 0.5 / step**2, smallest)
+    frequency = _refine(distinct, frequency, 0.125 / smallest, 2 * smallest)
+    agreed = _agreement(np.array([frequency]), distinct)[0] > _WIDE
+    return 1.0 / frequency if agreed else None
 
 
 def _refine(distinct: NDArray[np.int64], frequency: float, doubt: float, span: int) -> float:
