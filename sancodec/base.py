@@ -43,7 +43,7 @@ def find_structure(source: RecordSource, chunk_frames: int) -> Structure | None:
     starts = [0] if one else _starts(source.n_frames, chunk_frames)
     spans = [_samples(source.read(start, start + size)) for start in starts]
     found_in = spans.pop(len(spans) // 2)
-    structure = find(found_in, source.fs, resampling=one)
+    structure = find(found_in, source.fs, resampling=one, channels=source.channels)
     if structure is None or structure.n_base == 0:
         return None
     return structure if all(holds(structure, span) for span in spans) else None

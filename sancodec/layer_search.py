@@ -278,7 +278,7 @@ class Trial:
         return samples, *regressors(samples.shape, self.group, layers)
 
     def changes_bits(self) -> float:
-        """Give the bits of the trial where changes alone are told; infinite where that is far off."""
+        """Give the bits of the trial told by changes alone, or infinity where that is far off."""
         if difference_bits(self._samples) > WORTH_A_TRIAL * self.total:
             return math.inf
         return 8.0 * len(encode_discrete(self._samples))

@@ -233,6 +233,20 @@ def san_only() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=SanOnly()))
 
 
+def scaled() -> bytes:
+    """Few decimals scaled to the full range of 32 bits, and few levels to that of 16."""
+    generator = np.random.default_rng(32)
+    walk = np.cumsum(generator.normal(0, 1, 1500))
+    leads, channels = [], []
+    for physical, n_bits in ((np.round(walk, 2), 32), (np.round(walk / 9), 16)):
+        gain = (2.0**n_bits - 2) / (physical.max() - physical.min())
+        baseline = round(1 - 2.0 ** (n_bits - 1) - physical.min() * gain)
+        leads.append(np.round(physical * gain + baseline).astype(np.int32))
+        channels.append(Channel(units="NU", adc_gain=gain, baseline=baseline))
+    recording = Recording(name="scaled", fs=250.0, channels=tuple(channels), signals=tuple(leads))
+    return sancodec.encode(recording, config=CodecConfig(model="none"))
+
+
 def write_files(folder: Path) -> Path:
     """Write a record in two signal files, with bytes that no sample gives; give its header."""
     leads = list(_limb_leads(1000).astype(np.int32)[:3])
@@ -313,6 +327,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "wide": wide,
     "restored": restored,
     # Those above are of container version 1, these of version 2.
+    "scaled": scaled,
     "named": model,
     "short": short,
     "transformed": transformed,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.recording import Channel
 from sancodec.structure.grids import Grid
 from sancodec.structure.resampling import CUBIC, LINEAR, Resampling
 from sancodec.structure.rounding import FLOOR, HALF_AWAY, HALF_EVEN, TRUNC, divide
@@ -77,6 +78,16 @@ def make(generator: np.random.Generator, chain: tuple[str, ...], n_samples: int 
         else:
             leads = _with_derived(generator, leads)
     return Made(samples=leads.astype(np.int32), fs=fs, n_base=n_base, resampled=RESAMPLING in chain)
+
+
+def filled(physical: NDArray[np.float64], n_bits: int) -> tuple[NDArray[np.int32], Channel]:
+    """Scale a lead to all of the integers of a width, as writers of records do, and say how."""
+    low, high = physical.min(), physical.max()
+    gain = (2.0**n_bits - 2.0) / (high - low)
+    baseline = round(1.0 - 2.0 ** (n_bits - 1) - low * gain)
+    # In a header, a gain has four decimals.
+    channel = Channel(adc_gain=round(gain, 4), baseline=baseline)
+    return np.round(physical * gain + baseline).astype(np.int32), channel
 
 
 def _on_grid(generator: np.random.Generator, leads: NDArray[np.int64]) -> NDArray[np.int64]:

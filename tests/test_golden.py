@@ -28,6 +28,7 @@ from sancodec.formats.container import ContainerReader
 from sancodec.formats.restoration import RecordShape, describe
 from sancodec.formats.wire import ByteReader
 from sancodec.inspection import inspect_file
+from sancodec.structure.grids import Grids
 
 HASHES = json.loads((FOLDER / "samples.json").read_text())
 NAMES = sorted({*GOLDEN, *(path.stem for path in FOLDER.glob("*.san"))})
@@ -131,6 +132,11 @@ def test_golden_files_hold_what_they_stand_for() -> None:
     assert "fitted" in layered.signals[0].kernels
     with sancodec.open(golden("mixed")) as file:
         assert len(file.plan.groups) == 3
+    wide = sancodec.decode(golden("wide")).samples
+    assert (wide.min(), wide.max()) == (np.iinfo(np.int32).min, np.iinfo(np.int32).max)
+
+
+def test_golden_files_have_the_structure_they_stand_for() -> None:
     for name, found in (("resampled", "200 Hz on"), ("gridded", "on ")):
         report, _ = inspect_file(golden(name))
         assert report.structure.startswith(found)
@@ -138,8 +144,12 @@ def test_golden_files_hold_what_they_stand_for() -> None:
         assert "constant" in report.structure
     with sancodec.open(golden("gridded")) as file:
         assert [file.container.read_chunk(i)[0] for i in range(3)] == [FORM_BASE] * 3
-    wide = sancodec.decode(golden("wide")).samples
-    assert (wide.min(), wide.max()) == (np.iinfo(np.int32).min, np.iinfo(np.int32).max)
+    with sancodec.open(golden("scaled")) as file:
+        assert file.plan.structure is not None
+        (stage,) = file.plan.structure.stages
+        assert isinstance(stage, Grids)
+        assert [each is not None for each in stage.grids] == [True, True]
+        assert max(each.multiplier for each in stage.grids if each) > 1 << 30
 
 
 def test_lossy_golden_files_hold_what_they_stand_for() -> None:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structure_chains import filled
 
 from sancodec.errors import CorruptError
 from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.recording import Channel
 from sancodec.structure.grids import Grid, Grids, put_grids, take_grids
 from sancodec.structure.lattices import find_grid
 from sancodec.structure.periods import likely_steps
@@ -76,7 +78,8 @@ def test_grids_survive_their_bytes(each: list[Grid | None]) -> None:
     [
         Grid(multiplier=0),
         Grid(multiplier=1, divisor=0),
-        Grid(multiplier=(1 << 30) + 1),
+        Grid(multiplier=(1 << 44) + 1),
+        Grid(multiplier=1, divisor=(1 << 30) + 1),
         Grid(multiplier=3, divisor=2, mode=4),
         Grid(multiplier=3, divisor=2, offset=(1 << 60) + 1),
         Grid(multiplier=3, divisor=2, shift=(1 << 32) + 1),
@@ -131,6 +134,60 @@ def test_noise_has_no_grid(spread: float) -> None:
     generator = np.random.default_rng(8)
     values = np.rint(generator.normal(0, spread, 3000)).astype(np.int64)
     assert find_grid(values) is None
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("n_bits", [16, 32])
+@pytest.mark.parametrize("decimals", [0, 1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_few_decimals_are_found_in_a_lead_that_fills_its_integers(
+    seed: int, decimals: int, n_bits: int, told: bool
+) -> None:
+    generator = np.random.default_rng(seed)
+    walk = np.cumsum(generator.normal(0, 3.0 * 10.0**-decimals, 4000))
+    values, channel = filled(np.round(walk + 60.0, decimals), n_bits)
+    values = values.astype(np.int64)
+    found = find_grid(values, channel=channel if told else None)
+    assert found is not None
+    assert found.step == pytest.approx(channel.adc_gain * 10.0**-decimals, rel=1e-4)
+    np.testing.assert_array_equal(found.values(found.index_of(values)), values)
+
+
+@pytest.mark.parametrize("n_levels", [3, 4, 7, 12])
+@pytest.mark.parametrize("n_bits", [16, 32])
+def test_few_levels_tell_a_grid_if_it_is_wide(n_bits: int, n_levels: int) -> None:
+    levels = np.random.default_rng(n_levels).integers(90, 90 + n_levels, 500)
+    values, channel = filled(levels.astype(np.float64), n_bits)
+    found = find_grid(values.astype(np.int64))
+    assert found is not None
+    assert found.step == pytest.approx(channel.adc_gain, rel=1e-4)
+    np.testing.assert_array_equal(found.values(found.index_of(values.astype(np.int64))), values)
+
+
+def test_a_gain_tells_a_grid_that_gaps_do_not() -> None:
+    """No two of the levels are as near to one another as a few steps."""
+    generator = np.random.default_rng(3)
+    levels = np.cumsum(generator.integers(40, 4000, 14)) / 1000.0
+    values, channel = filled(levels, 32)
+    found = find_grid(values.astype(np.int64), channel=channel)
+    assert found is not None
+    assert found.step == pytest.approx(channel.adc_gain / 1000.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("spread", [50.0, 1e4, 1e9])
+def test_noise_has_no_grid_whatever_its_gain(spread: float) -> None:
+    values = np.rint(np.random.default_rng(8).normal(0, spread, 3000)).astype(np.int64)
+    for gain in (0.0, 1.0, 200.0, 4079702243.3775, 1e300):
+        assert find_grid(values, channel=Channel(adc_gain=gain, baseline=-(2**40))) is None
+
+
+@pytest.mark.parametrize(("offset", "multiplier"), [(0, 1 << 44), (-(1 << 60), 3 << 40), (5, 7)])
+def test_an_index_up_to_the_limit_stays_within_62_bits(offset: int, multiplier: int) -> None:
+    grid = Grid(multiplier=multiplier, offset=offset, divisor=1 << 30)
+    assert grid.limit == (1 << 31) or abs(offset) + multiplier * (grid.limit + 1) >= 1 << 62
+    for index in (grid.limit, -grid.limit):
+        value = (multiplier * index + offset) // (1 << 30)
+        assert grid.values(np.array([index])).tolist() == [value]
 
 
 def test_values_that_only_lean_towards_a_step_are_refused_before_it_is_tried() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from structure_chains import CHAINS, make, smooth_leads
+from structure_chains import CHAINS, filled, make, smooth_leads
 
 from sancodec.errors import CorruptError
 from sancodec.formats.wfdb import WfdbRecord
@@ -187,6 +187,50 @@ def test_base_leads_out_of_range_are_refused() -> None:
     base = np.full((2, STRUCTURE.n_samples_base(40)), FULL, np.int32)
     with pytest.raises(CorruptError):
         STRUCTURE.inverse(base, nothing, 40)
+
+
+def test_an_index_too_large_for_its_multiplier_is_refused_and_brought_back_in_a_preview() -> None:
+    grid = Grid(multiplier=1 << 44, divisor=1 << 30)
+    structure = Structure(n_leads=2, stages=(Grids(grids=(None, grid)),))
+    nothing = Misfits.between(np.zeros((2, 3), np.int64), np.zeros((2, 3), np.int64))
+    base = np.array([[FULL, 0, 1], [0, 5, -9]], np.int32)
+    expected = [[FULL, 0, 1], [0, 5 << 14, -9 << 14]]
+    assert structure.inverse(base, nothing, 3).tolist() == expected
+    base[1, 0] = grid.limit + 1
+    with pytest.raises(CorruptError, match="too large"):
+        structure.inverse(base, nothing, 3)
+    assert structure.preview(base.astype(np.int64), 3)[1, 0] == FULL
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_levels_rounded_to_decimals_and_scaled_are_two_grids(told: bool) -> None:
+    levels = np.round(np.cumsum(np.random.default_rng(4).normal(0, 30, 9000)))
+    values, channel = filled(np.round(levels * 1.7 / 2047, 6), 32)
+    samples = values[None]
+    structure = find(samples, 100.0, channels=[channel] if told else [])
+    assert structure is not None
+    assert [type(stage) for stage in structure.stages] == [Grids, Grids]
+    assert assert_exact(structure, samples) < 0.005 * samples.size
+    apart = structure.forward(samples)
+    assert apart is not None
+    np.testing.assert_array_equal(np.diff(apart[0][0]), np.diff(levels))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_few_values_do_not_hide_a_grid_from_all_parts_of_a_lead(seed: int) -> None:
+    generator, n_samples = np.random.default_rng(seed), 40_000
+    index = 150 * np.sin(np.arange(n_samples) / 2000.0) + generator.normal(0, 5, n_samples)
+    lead = Grid(multiplier=50, divisor=3, mode=HALF_AWAY).values(np.rint(index).astype(np.int64))
+    strays = generator.random(n_samples) < 0.003
+    lead[strays] += generator.integers(1, 9, np.count_nonzero(strays))
+    samples = lead[None].astype(np.int32)
+    structure = find(samples, 1000.0, resampling=False)
+    assert structure is not None
+    (stage,) = structure.stages
+    assert isinstance(stage, Grids)
+    assert stage.grids[0] is not None
+    assert stage.grids[0].step == pytest.approx(50 / 3, rel=1e-4)
+    assert assert_exact(structure, samples) <= 0.005 * n_samples
 
 
 def test_a_misfit_beyond_int32_is_refused() -> None:

@@ -14,6 +14,8 @@ from sancodec.structure.rounding import FLOOR, TRUNC
 
 _DECIMALS = (1, 10, 100, 1000)
 _N_THIRDS, _N_HALVES = 50, 40
+_WIDE = 16.0
+"""Steps from here on are told to so many digits that narrowing them down takes twice as long."""
 
 
 def likely_fractions(step: float, distinct: NDArray[np.int64]) -> list[Fraction]:
@@ -25,11 +27,13 @@ def likely_fractions(step: float, distinct: NDArray[np.int64]) -> list[Fraction]
         The different values of a lead, rising.
     """
     reach = max(float(distinct[-1] - distinct[0]) / step, 1.0)
+    # Phases tell a step to an eighth of a turn over all values; rounding tells one far better.
+    doubt = max(8.0, step / 2.0) / reach
     found = list(_decimals(step, 2.0 / reach))
     for mode in (FLOOR, TRUNC):
         low, high = intervals(distinct, mode)
         phase = float(np.angle(np.exp(2j * np.pi * low / step).sum())) / (2 * np.pi)
-        between = _feasible(np.rint(low / step - phase), low, high, (step, 8.0 / reach))
+        between = _feasible(np.rint(low / step - phase), low, high, (step, doubt))
         if between is None:
             continue
         middle, half = sum(between) / 2.0, (between[1] - between[0]) / 2.0
@@ -63,7 +67,8 @@ def _feasible(
 
     step, doubt = around
     below, above = step - doubt, step + doubt
-    for _ in range(_N_THIRDS):
+    n_times = 1 if step < _WIDE else 2
+    for _ in range(n_times * _N_THIRDS):
         left, right = below + (above - below) / 3.0, above - (above - below) / 3.0
         if excess(left) <= excess(right):
             above = right
@@ -71,13 +76,14 @@ def _feasible(
             below = left
     best = (below + above) / 2.0
     # A value that needed no rounding stands at the closed end of its interval.
-    slack = 1e-12 * max(float(np.abs(low).max()), 1.0)
+    largest = max(float(np.abs(low).max()), 1.0)
+    slack = max(min(1e-12 * largest, 1e-7), 1e-15 * largest)
     if excess(best) >= slack:
         return None
     edges = []
     for outside in (best - doubt, best + doubt):
         inside, beyond = best, outside
-        for _ in range(_N_HALVES):
+        for _ in range(n_times * _N_HALVES):
             middle = (inside + beyond) / 2.0
             if excess(middle) < slack:
                 inside = middle

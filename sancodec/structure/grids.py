@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.structure.rounding import FLOOR, HALF_AWAY, HALF_EVEN, MODES, divide
 
-MAX_FACTOR = 1 << 30
-"""Bound on multiplier and divisor: with int32 indices no product leaves 62 bits."""
+MAX_MULTIPLIER = 1 << 44
+MAX_DIVISOR = 1 << 30
+"""No int32 value times the divisor leaves 62 bits."""
+_MAX_NUMERATOR = (1 << 62) - 1
+_MAX_INDEX = 1 << 31
 MAX_OFFSET = 1 << 60
 MAX_SHIFT = 1 << 32
 
@@ -38,8 +41,13 @@ class Grid:
         """Distance of neighbours before they are rounded."""
         return self.multiplier / self.divisor
 
+    @property
+    def limit(self) -> int:
+        """Largest magnitude of an index whose numerator is below 2**62."""
+        return min((_MAX_NUMERATOR - abs(self.offset)) // self.multiplier, _MAX_INDEX)
+
     def values(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give the value at each index; all within int32."""
+        """Give the value at each index, none of which exceeds ``limit``."""
         numerator = self.multiplier * index + self.offset
         return divide(numerator, self.divisor, self.mode) + self.shift
 
@@ -85,6 +93,12 @@ class Grids:
     def n_inside(self) -> int:
         """Number of leads inside."""
         return len(self.grids)
+
+    @property
+    def limit(self) -> NDArray[np.int64]:
+        """Largest magnitude that samples inside may have, as (n_leads, 1) int64."""
+        each = [_MAX_INDEX if grid is None else grid.limit for grid in self.grids]
+        return np.array(each, np.int64)[:, None]
 
     def n_samples_inside(self, n_samples: int) -> int:
         """Give the samples of a lead inside: as many as outside."""
@@ -137,9 +151,9 @@ def put_ratio(writer: ByteWriter, grid: Grid, *, whole: bool = True) -> None:
 
 def take_ratio(reader: ByteReader, *, whole: bool = True) -> Grid:
     """Read what ``put_ratio`` wrote; CorruptError where a number is out of range."""
-    multiplier = reader.varint("multiplier", MAX_FACTOR)
+    multiplier = reader.varint("multiplier", MAX_MULTIPLIER)
     offset = reader.zigzag("offset")
-    divisor = reader.varint("divisor", MAX_FACTOR)
+    divisor = reader.varint("divisor", MAX_DIVISOR)
     mode, shift = FLOOR, 0
     if divisor > 1 or not whole:
         mode, shift = reader.u8("rounding"), reader.zigzag("shift")

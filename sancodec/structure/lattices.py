@@ -5,28 +5,33 @@ Only an encoder does this, in floating point; what it finds is checked in intege
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
 from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.recording import Channel
 from sancodec.structure.fractions import intervals, likely_fractions
-from sancodec.structure.grids import MAX_FACTOR, MAX_OFFSET, Grid
-from sancodec.structure.periods import MIN_VALUES, likely_steps
+from sancodec.structure.grids import MAX_DIVISOR, MAX_MULTIPLIER, MAX_OFFSET, MAX_SHIFT, Grid
+from sancodec.structure.periods import likely_steps, round_parts
 from sancodec.structure.rounding import FLOOR, HALF_AWAY, HALF_EVEN, TRUNC
 
 _MAX_SHARE_OFF = 0.01
 _MAX_CROSSINGS = 6
 _MISFIT_BITS, _HARDLY = 24.0, 0.05
+_NEAR = 1e-3
+_MAX_PART = 1 << 20
+_MAX_ZERO = 1 << 29
 _FINER = (1, 2, 4, 16, 64)
 """An offset is looked for in these parts of the step's own."""
 
 
-def find_grid(values: NDArray[np.int64], known: Sequence[Grid] = ()) -> Grid | None:
+def find_grid(
+    values: NDArray[np.int64], known: Sequence[Grid] = (), channel: Channel | None = None
+) -> Grid | None:
     """Give the grid with the widest step that nearly all values lie on.
 
     Parameters
@@ -35,6 +40,8 @@ def find_grid(values: NDArray[np.int64], known: Sequence[Grid] = ()) -> Grid | N
         Not all the same.
     known : sequence of Grid
         Grids of other leads, tried first.
+    channel : Channel, optional
+        Of the lead: the step is often a round part of its gain.
 
     Returns
     -------
@@ -45,21 +52,42 @@ def find_grid(values: NDArray[np.int64], known: Sequence[Grid] = ()) -> Grid | N
     if distinct.size < 2:
         return None
     common = int(np.gcd.reduce(np.diff(distinct)))
-    if common > MAX_FACTOR:
-        return None
     if common > 1:
         return Grid(multiplier=common, offset=_centred(int(distinct[0]), common))
-    best, most = None, 0.0
-    for grid in chain(known, _likely_grids(distinct)):
-        gain = log2(grid.step)
-        if gain <= most:
+    best = _wider(_Found(), known, distinct, counts)
+    parts = [] if channel is None else round_parts(channel.adc_gain, distinct)
+    for step in _steps(distinct, parts):
+        if log2(step) < best.bits - 2 * _HARDLY:
+            break
+        if channel is not None:
+            scaled = _scaled(channel.baseline, step, parts)
+            best = _wider(best, scaled, distinct, counts)
+        best = _wider(best, _grids_of(step, distinct), distinct, counts)
+    return None if best.grid is None else _widened(best.grid, distinct)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A grid, and the bits that it saves of each sample, less those of its misfits."""
+
+    grid: Grid | None = None
+    bits: float = 0.0
+
+
+def _wider(
+    best: _Found, grids: Iterable[Grid], distinct: NDArray[np.int64], counts: NDArray[np.int64]
+) -> _Found:
+    """Give the best so far, or that of some grids that saves more on values so often there."""
+    for grid in grids:
+        bits = log2(grid.step)
+        if bits <= best.bits:
             continue
         off = grid.values(grid.index_of(distinct)) != distinct
         share = float(counts[off].sum() / counts.sum())
-        if share <= _MAX_SHARE_OFF and gain - _MISFIT_BITS * share > most:
+        if share <= _MAX_SHARE_OFF and bits - _MISFIT_BITS * share > best.bits:
             # What is hardly wider than one without misfits is the same, told in longer numbers.
-            best, most = grid, gain - _MISFIT_BITS * share + (0.0 if share else _HARDLY)
-    return None if best is None else _widened(best, distinct)
+            best = _Found(grid, bits - _MISFIT_BITS * share + (0.0 if share else _HARDLY))
+    return best
 
 
 def _widened(grid: Grid, distinct: NDArray[np.int64]) -> Grid:
@@ -67,7 +95,7 @@ def _widened(grid: Grid, distinct: NDArray[np.int64]) -> Grid:
     index = grid.index_of(distinct)
     common = int(np.gcd.reduce(np.diff(index)))
     # 0 where all values that are off the grid or on it have the same index.
-    if common < 2 or grid.multiplier * common > MAX_FACTOR:
+    if common < 2 or grid.multiplier * common > MAX_MULTIPLIER:
         return grid
     offset = grid.offset + grid.multiplier * _centred(int(index[0]), common)
     if abs(offset) > MAX_OFFSET:
@@ -80,19 +108,46 @@ def _centred(offset: int, step: int) -> int:
     return offset - (offset + step // 2) // step * step
 
 
-def _likely_grids(distinct: NDArray[np.int64]) -> Iterator[Grid]:
-    """Give grids that the values may lie on; the widest first, of one width the simplest."""
-    if distinct.size < MIN_VALUES:
-        return
-    for step in sorted(likely_steps(distinct), reverse=True):
-        found: list[Grid] = []
-        for fraction in likely_fractions(step, distinct):
-            if max(fraction.numerator, fraction.denominator) > MAX_FACTOR // _FINER[-1]:
-                continue
-            found += _with_offset(fraction, distinct, FLOOR, 0)
-            for shift in (0, *_crossings(float(fraction), distinct)):
-                found += _with_offset(fraction, distinct, TRUNC, shift)
-        yield from sorted(dict.fromkeys(found), key=_complexity)
+def _steps(distinct: NDArray[np.int64], parts: Sequence[float]) -> list[float]:
+    """Give the steps by which the values may repeat, the widest first."""
+    found = list(likely_steps(distinct))
+    reach = float(distinct[-1] - distinct[0])
+    others = []
+    for part in parts:
+        # Whatever lies on a grid lies on the halves and tenths of it, too.
+        turns = [(step / part - round(step / part)) * reach / step for step in found]
+        if not any(abs(turn) < 0.5 for turn in turns):
+            others.append(part)
+    return sorted(found + others, reverse=True)
+
+
+def _scaled(baseline: int, step: float, parts: Sequence[float]) -> Iterator[Grid]:
+    """Give grids of the part of a gain next to a step, on which the baseline stands for 0.
+
+    Their index is the physical value in its last decimal, with its own zero: grids inside, which
+    were rounded about that zero, are not blurred.
+    """
+    nearest = min(parts, key=lambda part: abs(part - step), default=0.0)
+    # Within int32, an index is so even where the baseline is far from all values.
+    near = abs(nearest - step) < _NEAR * step and abs(baseline) <= step * _MAX_ZERO
+    if near and abs(baseline) <= MAX_SHIFT:
+        exact = Fraction(nearest).limit_denominator(_MAX_PART)
+        for mode in (HALF_EVEN, HALF_AWAY):
+            yield Grid(
+                multiplier=exact.numerator, divisor=exact.denominator, mode=mode, shift=baseline
+            )
+
+
+def _grids_of(step: float, distinct: NDArray[np.int64]) -> list[Grid]:
+    """Give the grids of about a step that the values may lie on, the simplest first."""
+    found: list[Grid] = []
+    for fraction in likely_fractions(step, distinct):
+        if fraction.denominator > MAX_DIVISOR // _FINER[-1]:
+            continue
+        found += _with_offset(fraction, distinct, FLOOR, 0)
+        for shift in (0, *_crossings(float(fraction), distinct)):
+            found += _with_offset(fraction, distinct, TRUNC, shift)
+    return sorted(dict.fromkeys(found), key=_complexity)
 
 
 def _complexity(grid: Grid) -> int:

@@ -26,6 +26,8 @@ _MAX_PEAKS = 3
 _MAX_PARTS = 8
 _MAX_TRIALS = 256
 _MAX_POINTS = 1024
+_MIN_PART = 3.0
+_MAX_GAIN = 2.0**60
 
 
 def likely_steps(distinct: NDArray[np.int64]) -> Iterator[float]:
@@ -34,11 +36,14 @@ def likely_steps(distinct: NDArray[np.int64]) -> Iterator[float]:
     Parameters
     ----------
     distinct : (n_values,) int64
-        The different values of a lead, rising; MIN_VALUES of them or more.
+        The different values of a lead, rising; two or more.
     """
-    widest = _wide_step(distinct)
-    if widest is not None:
-        yield widest
+    gaps = np.unique(np.diff(distinct))
+    wide = [_part_of_gap(gaps, distinct), _between_gaps(gaps, distinct)]
+    if any(wide):
+        yield from filter(None, wide)
+        return
+    if distinct.size < MIN_VALUES:
         return
     middle = int(distinct[distinct.size // 2])
     near = distinct[np.abs(distinct - middle) <= _SPAN // 2]
@@ -79,10 +84,26 @@ def _sides(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int
     return values[values < 0], values[values >= 0]
 
 
-def _wide_step(distinct: NDArray[np.int64]) -> float | None:
-    """Give the step, where no two values are next to one another."""
-    smallest = int(np.diff(distinct).min())
-    if smallest < 3:
+def round_parts(gain: float, distinct: NDArray[np.int64]) -> list[float]:
+    """Give the decimal and binary parts of a gain that the values agree on the phase of.
+
+    A writer that scales a lead to the full range of its integers leaves physical values of few
+    decimals, or of few bits, on such a grid.
+    """
+    if not MIN_STEP <= gain < _MAX_GAIN:
+        return []
+    range_ = float(distinct[-1] - distinct[0])
+    parts = gain / np.unique(np.concatenate([10.0 ** np.arange(9), 2.0 ** np.arange(25)]))
+    steps = parts[(parts >= _MIN_PART) & (parts <= range_)]
+    values = distinct[:: distinct.size // _MAX_POINTS + 1]
+    agreed = _agreement(1.0 / steps, values) if steps.size else np.zeros(0)
+    return [float(step) for step in steps[agreed >= _WIDE]]
+
+
+def _part_of_gap(gaps: NDArray[np.int64], distinct: NDArray[np.int64]) -> float | None:
+    """Give the step of which the narrowest gap is a few, where no two values are neighbours."""
+    smallest = int(gaps[0])
+    if smallest < _MIN_PART:
         return None
     for parts in range(1, _MAX_PARTS):
         if smallest / parts < 2.0:
@@ -94,13 +115,33 @@ def _wide_step(distinct: NDArray[np.int64]) -> float | None:
     return None
 
 
+def _between_gaps(gaps: NDArray[np.int64], distinct: NDArray[np.int64]) -> float | None:
+    """Give the step, where no gap is as narrow as a few, but two of them differ by one.
+
+    So do gaps of values that were on a wide grid already when they were put on this one.
+    """
+    apart = np.nonzero(np.diff(gaps) >= _MIN_PART)[0]
+    centres = (gaps[np.append(0, apart + 1)] + gaps[np.append(apart, -1)]) / 2.0
+    between = np.diff(centres)
+    if not between.size or between.min() * _MAX_PARTS > gaps[0]:
+        return None
+    step = float(between[between < between.min() + _MIN_PART].mean())
+    # Gaps are on the grid, too, and so much smaller than values that they tell it from afar.
+    smallest = int(gaps[0])
+    frequency = _refine(gaps, 1.0 / step, 0.5 / step**2, smallest)
+    frequency = _refine(distinct, frequency, 0.125 / smallest, 2 * smallest)
+    agreed = _agreement(np.array([frequency]), distinct)[0] > _WIDE
+    return 1.0 / frequency if agreed else None
+
+
 def _refine(distinct: NDArray[np.int64], frequency: float, doubt: float, span: int) -> float:
     """Give the frequency at which the phases of the values agree best, over wider and wider spans.
 
     ``doubt`` is how far off the frequency may be; a span of n values tells it to a part of 1 / n.
     """
     offset = np.abs(distinct - distinct[distinct.size // 2])
-    span = max(span, int(np.partition(offset, MIN_VALUES - 1)[MIN_VALUES - 1]))
+    nearest = min(MIN_VALUES, offset.size) - 1
+    span = max(span, int(np.partition(offset, nearest)[nearest]))
     furthest = int(offset.max())
     while True:
         near = distinct[offset <= span]
@@ -118,7 +159,8 @@ def _refine(distinct: NDArray[np.int64], frequency: float, doubt: float, span: i
 def _agreement(frequencies: NDArray[np.float64], values: NDArray[np.int64]) -> NDArray[np.float64]:
     """Give how far the values agree on their phase at each frequency, from 0 to 1."""
     total = np.zeros(frequencies.size)
-    for side in _sides(values):
+    # Each of a few values would agree with itself.
+    for side in _sides(values) if values.size >= MIN_VALUES else (values,):
         phases = np.exp(2j * np.pi * frequencies[:, None] * side[None])
         total += np.abs(phases.sum(axis=1))
     return total / values.size

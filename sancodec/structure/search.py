@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.recording import Channel
 from sancodec.structure.combinations import find_rules
 from sancodec.structure.grids import Grid, Grids
 from sancodec.structure.lattices import find_grid
@@ -28,7 +30,13 @@ _PER_MISFIT = 12.0
 """Samples that need not be coded at all make up for one that is told apart."""
 
 
-def find(samples: NDArray[np.int32], fs: float, *, resampling: bool = True) -> Structure | None:
+def find(
+    samples: NDArray[np.int32],
+    fs: float,
+    *,
+    resampling: bool = True,
+    channels: Sequence[Channel] = (),
+) -> Structure | None:
     """Give what the samples hide, checked on every one of them; None where it is nothing.
 
     Parameters
@@ -39,11 +47,13 @@ def find(samples: NDArray[np.int32], fs: float, *, resampling: bool = True) -> S
         In Hz.
     resampling : bool
         Whether to look for a resampling too.
+    channels : sequence of Channel, optional
+        One for each lead: grids are looked for by what they say of its physical values, too.
     """
     if samples.shape[1] < _MIN_SAMPLES:
         return None
     leads = samples.astype(np.int64)
-    for structure in _candidates(leads, fs if resampling else None):
+    for structure in _candidates(leads, fs if resampling else None, channels):
         if holds(structure, samples):
             return structure
     return None
@@ -60,14 +70,16 @@ def holds(structure: Structure, samples: NDArray[np.int32]) -> bool:
     )
 
 
-def _candidates(leads: NDArray[np.int64], fs: float | None) -> Iterator[Structure]:
+def _candidates(
+    leads: NDArray[np.int64], fs: float | None, channels: Sequence[Channel]
+) -> Iterator[Structure]:
     """Give what may be, the best first; each is worked out only when the one before was wrong."""
-    outer = _grids_and_rules(leads)
+    outer = _grids_and_rules(leads, channels)
     inside = leads
     for stage in outer:
         inside = stage.enter(inside)
     for resampling in _resamplings(inside, fs) if fs is not None else ():
-        inner = _grids_and_rules(inside[:, resampling.meets(inside.shape[1])])
+        inner = _grids_and_rules(inside[:, resampling.meets(inside.shape[1])], ())
         best = with_rounding(resampling, inner, inside)
         if best is not None:
             yield Structure(n_leads=len(leads), stages=(*outer, *best))
@@ -75,39 +87,45 @@ def _candidates(leads: NDArray[np.int64], fs: float | None) -> Iterator[Structur
         yield Structure(n_leads=len(leads), stages=tuple(outer))
 
 
-def _grid_stages(leads: NDArray[np.int64]) -> list[Grids]:
+def _grid_stages(leads: NDArray[np.int64], channels: Sequence[Channel]) -> list[Grids]:
     """Give grids of the leads, and grids of the indices of these."""
     stages: list[Grids] = []
     for _ in range(_MAX_ROUNDS):
         known: list[Grid] = []
-        grids = [_grid_of(lead, known) for lead in leads]
+        grids = [
+            _grid_of(lead, known, channel)
+            for lead, channel in zip_longest(leads, channels[: len(leads)])
+        ]
         if not any(grids):
             break
         stages.append(Grids(grids=tuple(grids)))
         leads = stages[-1].enter(leads)
+        channels = ()
     return stages
 
 
-def _grid_of(lead: NDArray[np.int64], known: list[Grid]) -> Grid | None:
+def _grid_of(lead: NDArray[np.int64], known: list[Grid], channel: Channel | None) -> Grid | None:
     start = max((lead.size - _PART) // 2, 0)
     part = lead[start : start + _PART]
-    grid = find_grid(part, known)
+    grid = find_grid(part, known, channel)
     if grid is not None and part.size < lead.size:
         off = np.count_nonzero(grid.values(grid.index_of(lead)) != lead)
         if off:
             # A few values that are on no grid may hide it from all of the lead, not from each part.
             parts = np.array_split(lead, _N_PARTS)
             others = (find_grid(part[:_PART]) for part in parts)
-            grid = find_grid(lead, [grid, *filter(None, others), *known])
+            grid = find_grid(lead, [grid, *filter(None, others), *known], channel)
     if grid is not None and grid not in known:
         known.append(grid)
         known.sort(key=lambda other: -other.step)
     return grid
 
 
-def _grids_and_rules(leads: NDArray[np.int64]) -> list[Derivation | Grids]:
+def _grids_and_rules(
+    leads: NDArray[np.int64], channels: Sequence[Channel]
+) -> list[Derivation | Grids]:
     """Give grids, and rules before and behind them, so that the least is left to be coded."""
-    grids, levels = _grid_stages(leads), [leads]
+    grids, levels = _grid_stages(leads, channels), [leads]
     for stage in grids:
         levels.append(stage.enter(levels[-1]))
     file_order = list(range(len(leads)))

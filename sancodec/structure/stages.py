@@ -46,11 +46,12 @@ def outwards(
     for stage in stages:
         sizes.append(stage.n_samples_inside(sizes[-1]))
     for stage, size in zip(reversed(stages), reversed(sizes[:-1]), strict=True):
-        limit = stage.limit if isinstance(stage, Resampling) else _HIGHEST + 1
+        limit = _HIGHEST + 1 if isinstance(stage, Derivation) else stage.limit
         if clip:
-            leads = np.clip(leads, -limit, min(limit, _HIGHEST))
-        elif np.abs(leads).max(initial=0) > limit:
-            raise CorruptError(f"structure: a sample beyond {limit} to go outwards")
+            leads = np.clip(leads, -limit, np.minimum(limit, _HIGHEST))
+        elif (np.abs(leads) > limit).any():
+            beyond = np.abs(leads).max()
+            raise CorruptError(f"structure: a sample of {beyond} is too large to go outwards")
         leads = stage.leave(leads, size)
         leads = np.clip(leads, _LOWEST, _HIGHEST) if clip else within_int32(leads)
     return leads
