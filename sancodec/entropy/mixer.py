@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
 from sancodec.entropy.logistic import MAX_STRETCH, squash
-from sancodec.entropy.rans import LOWER_BOUND, advance
+from sancodec.entropy.rans import LOWER_BOUND, advance, words_of
 
 N_SETS = 3
 PROBABILITY_BITS = 16
@@ -51,6 +51,36 @@ class DecisionCoder(NamedTuple):
     n_decisions: NDArray[np.int64]
     words: NDArray[np.uint32]
     cursor: NDArray[np.int64]
+
+
+def room_for(n_decisions: int) -> DecisionCoder:
+    """Give a coder that can take so many decisions."""
+    return _coder(np.zeros(0, np.uint32), np.zeros(3, np.int64), n_decisions)
+
+
+def decisions_of(payload: bytes, field: str) -> DecisionCoder:
+    """Give a coder of the decisions of ``payload_of``.
+
+    Raises
+    ------
+    CorruptError
+        The payload is no whole number of words, or its first state is invalid.
+    """
+    return _coder(*words_of(payload, field), 0)
+
+
+def payload_of(decisions: Sequence[NDArray[np.uint32]]) -> bytes:
+    """Give the bytes of decisions, one part after the other."""
+    return encode_decisions(np.concatenate(decisions)).astype("<u4").tobytes()
+
+
+def _coder(words: NDArray[np.uint32], cursor: NDArray[np.int64], n_decisions: int) -> DecisionCoder:
+    return DecisionCoder(
+        decisions=np.empty(n_decisions, np.uint32),
+        n_decisions=np.zeros(1, np.int64),
+        words=words,
+        cursor=cursor,
+    )
 
 
 def new_mixer(shares: Sequence[float], n_contexts: int, n_final: int) -> Mixer:

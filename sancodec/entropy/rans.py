@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled, inlined
+from sancodec.errors import CorruptError
 
 LOWER_BOUND = 1 << 31
 MAX_BITS = 24
@@ -48,6 +49,23 @@ def encode_symbols(
     at -= 1
     words[at] = state >> 32
     return words[at:]
+
+
+def words_of(payload: bytes, field: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Give the words of a payload, and a cursor at their start.
+
+    Raises
+    ------
+    CorruptError
+        The payload is no whole number of words, or its first state is invalid.
+    """
+    if len(payload) % 4:
+        raise CorruptError(f"{field}: {len(payload)} bytes, expected a multiple of 4")
+    words = np.frombuffer(payload, "<u4").astype(np.uint32)
+    cursor = np.zeros(3, np.int64)
+    if not open_words(words, cursor):
+        raise CorruptError(f"{field}: the first state is out of range")
+    return words, cursor
 
 
 @compiled

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sancodec.entropy.adaptive import SYMBOLS_PER_NUMBER, new_contexts
 from sancodec.entropy.ladder import MAX_SYMBOLS, ladder
-from sancodec.entropy.rans import at_end, encode_symbols, open_words
+from sancodec.entropy.rans import at_end, encode_symbols, words_of
 from sancodec.errors import CorruptError
 from sancodec.residual.blockfit import Target, fit_predictor, fit_scale
 from sancodec.residual.blockwalk import (
@@ -280,12 +280,7 @@ def decode_blockwise(  # noqa: PLR0917
     CorruptError
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
-    if len(payload) % 4:
-        raise CorruptError(f"residual: {len(payload)} bytes, expected a multiple of 4")
-    words = np.frombuffer(payload, "<u4").astype(np.uint32)
-    cursor = np.zeros(3, np.int64)
-    if not open_words(words, cursor):
-        raise CorruptError("residual: the first state is out of range")
+    words, cursor = words_of(payload, "residual")
     coder = Coder(ladder(), new_contexts(N_FIELDS), np.zeros((3, 0), np.int64), cursor)
     leads = _Leads(n_samples, fs, san, beats, n_kernels)
     decoded = np.zeros((san.shape[0], n_samples), np.int32)

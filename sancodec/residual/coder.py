@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
-from sancodec.entropy.rans import at_end, encode_symbols, open_words
+from sancodec.entropy.rans import at_end, encode_symbols, words_of
 from sancodec.entropy.tables import density_table, guess_table
 from sancodec.entropy.values import MAX_SYMBOLS, put_value, take_value
 from sancodec.errors import CorruptError
@@ -85,12 +85,7 @@ def decode_leads(leads: Leads, payload: bytes, n_leads: int, n_samples: int) -> 
     CorruptError
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
-    if len(payload) % 4:
-        raise CorruptError(f"residual: {len(payload)} bytes, expected a multiple of 4")
-    words = np.frombuffer(payload, "<u4").astype(np.uint32)
-    cursor = np.zeros(3, np.int64)
-    if not open_words(words, cursor):
-        raise CorruptError("residual: the first state is out of range")
+    words, cursor = words_of(payload, "residual")
     coder = Coder(density_table(), guess_table(), np.zeros((3, 0), np.int64), words, cursor)
     decoded = np.zeros((n_leads, n_samples), np.int32)
     for lead in range(n_leads):

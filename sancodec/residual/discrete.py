@@ -17,11 +17,19 @@ from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
 from sancodec.entropy.logistic import logarithm, logistic_tables
-from sancodec.entropy.mixer import DecisionCoder, Mixer, code_mixed, encode_decisions, new_mixer
-from sancodec.entropy.rans import at_end, open_words
+from sancodec.entropy.mixer import (
+    DecisionCoder,
+    Mixer,
+    code_mixed,
+    decisions_of,
+    new_mixer,
+    payload_of,
+    room_for,
+)
+from sancodec.entropy.rans import at_end
 from sancodec.errors import CorruptError
+from sancodec.residual.coder import HIGHEST, LOWEST
 
-_LOWEST, _HIGHEST = -(1 << 31), (1 << 31) - 1
 _N_CONTEXTS = 8
 _TABLE_BITS = 16
 _RATE, _FIRST_RATE, _RATE_FADES = 0.006, 0.02, 0.02
@@ -151,7 +159,7 @@ def _code_lead(decoding: bool, lead: DiscreteLead) -> None:
         if t > 0:
             _set_contexts(lead, t, run, last)
         difference = _code_difference(decoding, samples[t] - before, rate, lead)
-        if not _LOWEST <= before + difference <= _HIGHEST or lead.coder.cursor[2]:
+        if not LOWEST <= before + difference <= HIGHEST or lead.coder.cursor[2]:
             # What follows would be made of garbage.
             lead.coder.cursor[2] = 1
             return
@@ -189,12 +197,7 @@ def difference_bits(samples: NDArray[np.int32]) -> float:
 
 def encode_discrete(samples: NDArray[np.int32]) -> bytes:
     """Code (n_leads, n_samples) samples, in ADC units, so that they come back exactly."""
-    coder = DecisionCoder(
-        decisions=np.empty(MAX_DECISIONS * samples.shape[1], np.uint32),
-        n_decisions=np.zeros(1, np.int64),
-        words=np.zeros(0, np.uint32),
-        cursor=np.zeros(3, np.int64),
-    )
+    coder = room_for(MAX_DECISIONS * samples.shape[1])
     decisions = []
     other = np.zeros(samples.shape[1], np.int64)
     for signal in samples.astype(np.int64):
@@ -202,7 +205,7 @@ def encode_discrete(samples: NDArray[np.int32]) -> bytes:
         _code_lead(False, _new_lead(signal, other, coder))
         decisions.append(coder.decisions[: coder.n_decisions[0]].copy())
         other = signal
-    return encode_decisions(np.concatenate(decisions)).astype("<u4").tobytes()
+    return payload_of(decisions)
 
 
 def decode_discrete(payload: bytes, n_leads: int, n_samples: int) -> NDArray[np.int32]:
@@ -213,21 +216,16 @@ def decode_discrete(payload: bytes, n_leads: int, n_samples: int) -> NDArray[np.
     CorruptError
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
-    if len(payload) % 4:
-        raise CorruptError(f"residual: {len(payload)} bytes, expected a multiple of 4")
-    words, cursor = np.frombuffer(payload, "<u4").astype(np.uint32), np.zeros(3, np.int64)
-    if not open_words(words, cursor):
-        raise CorruptError("residual: the first state is out of range")
-    coder = DecisionCoder(np.empty(0, np.uint32), np.zeros(1, np.int64), words, cursor)
+    coder = decisions_of(payload, "residual")
     decoded = np.zeros((n_leads, n_samples), np.int32)
     other = np.zeros(n_samples, np.int64)
     for lead in range(n_leads):
         samples = np.zeros(n_samples, np.int64)
         _code_lead(True, _new_lead(samples, other, coder))
-        if cursor[2]:
+        if coder.cursor[2]:
             raise CorruptError(f"residual: lead {lead} does not decode to its samples")
         decoded[lead] = samples
         other = samples
-    if not at_end(words, cursor):
+    if not at_end(coder.words, coder.cursor):
         raise CorruptError("residual: words are left after the last sample")
     return decoded

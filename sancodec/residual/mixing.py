@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
 from sancodec.entropy.logistic import logistic_tables
-from sancodec.entropy.mixer import DecisionCoder, encode_decisions
-from sancodec.entropy.rans import at_end, open_words
+from sancodec.entropy.mixer import DecisionCoder, decisions_of, payload_of, room_for
+from sancodec.entropy.rans import at_end
 from sancodec.errors import CorruptError
 from sancodec.residual.binarisation import (
     MAX_DECISIONS,
@@ -226,15 +226,6 @@ class _MixedLeads:
         return decisions
 
 
-def _new_coder(words: NDArray[np.uint32], n_decisions: int) -> DecisionCoder:
-    return DecisionCoder(
-        decisions=np.empty(n_decisions, np.uint32),
-        n_decisions=np.zeros(1, np.int64),
-        words=words,
-        cursor=np.zeros(3, np.int64),
-    )
-
-
 def encode_mixing(  # noqa: PLR0917
     samples: NDArray[np.int32],
     fs: float,
@@ -262,12 +253,12 @@ def encode_mixing(  # noqa: PLR0917
     """
     n_leads, n_samples = samples.shape
     stretch = min(_STRETCH, n_samples)
-    coder = _new_coder(np.zeros(0, np.uint32), MAX_DECISIONS * stretch)
+    coder = room_for(MAX_DECISIONS * stretch)
     leads = _MixedLeads(Contexts(n_samples, fs, san, beats, n_kernels, starts), fs)
     decisions: list[NDArray[np.uint32]] = []
     for lead in range(n_leads):
         decisions += leads.mix(lead, samples[lead].astype(np.int64), coder, False)
-    return encode_decisions(np.concatenate(decisions)).astype("<u4").tobytes()
+    return payload_of(decisions)
 
 
 def decode_mixing(  # noqa: PLR0917
@@ -286,11 +277,7 @@ def decode_mixing(  # noqa: PLR0917
     CorruptError
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
-    if len(payload) % 4:
-        raise CorruptError(f"residual: {len(payload)} bytes, expected a multiple of 4")
-    coder = _new_coder(np.frombuffer(payload, "<u4").astype(np.uint32), 0)
-    if not open_words(coder.words, coder.cursor):
-        raise CorruptError("residual: the first state is out of range")
+    coder = decisions_of(payload, "residual")
     leads = _MixedLeads(Contexts(n_samples, fs, san, beats, n_kernels, starts), fs)
     decoded = np.zeros((san.shape[0], n_samples), np.int32)
     for lead in range(san.shape[0]):

@@ -14,7 +14,7 @@ from sancodec.entropy.adaptive import (
     take_signed,
 )
 from sancodec.entropy.compiled import compiled
-from sancodec.entropy.rans import at_end, encode_symbols, open_words
+from sancodec.entropy.rans import at_end, encode_symbols, words_of
 from sancodec.errors import CorruptError
 from sancodec.san.synthesis import Activations
 
@@ -133,16 +133,6 @@ def encode_activations(activations: Activations, n_kernels: int) -> bytes:
     return encode_symbols(symbols[0], symbols[1], symbols[2], n_symbols).astype("<u4").tobytes()
 
 
-def _words(payload: bytes, field: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    if len(payload) % 4:
-        raise CorruptError(f"{field}: {len(payload)} bytes, expected a multiple of 4")
-    words = np.frombuffer(payload, "<u4").astype(np.uint32)
-    cursor = np.zeros(3, np.int64)
-    if not open_words(words, cursor):
-        raise CorruptError(f"{field}: the first state is out of range")
-    return words, cursor
-
-
 def decode_activations(
     payload: bytes, n_kernels: int, n_leads: int, max_activations: int
 ) -> Activations:
@@ -154,7 +144,7 @@ def decode_activations(
         The payload announces more than ``max_activations``, a kernel that there is not, positions
         that decrease, an amplitude beyond int32, or does not end where it should.
     """
-    words, cursor = _words(payload, "activations")
+    words, cursor = words_of(payload, "activations")
     contexts = new_contexts(_n_fields(n_kernels, n_leads))
     n = int(take_number(words, cursor, contexts, _COUNT))
     if cursor[2] or n > max_activations:
@@ -224,7 +214,7 @@ def decode_taps(payload: bytes, shape: tuple[int, int, int]) -> NDArray[np.int16
     CorruptError
         A tap is beyond int16, or the payload does not end where it should.
     """
-    words, cursor = _words(payload, "kernels")
+    words, cursor = words_of(payload, "kernels")
     rows = np.zeros((shape[0] * shape[1], shape[2]), np.int64)
     _take_taps(words, cursor, new_contexts(_N_MAGNITUDES), rows)
     if not at_end(words, cursor) or np.any(np.abs(rows) > np.iinfo(np.int16).max):

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.entropy.mixer import encode_decisions
-from sancodec.entropy.rans import at_end, open_words
+from sancodec.entropy.mixer import decisions_of, payload_of
+from sancodec.entropy.rans import at_end
 from sancodec.errors import CorruptError
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.residual.coder import FRACTION_BITS
@@ -29,7 +29,7 @@ from sancodec.residual.transform.centroids import (
 )
 from sancodec.residual.transform.gaps import bridge, find_gaps, put_gaps, take_gaps
 from sancodec.residual.transform.rotation import find_angles, n_angles_of, rotate, unrotate
-from sancodec.residual.transform.walk import room_for, walk_through
+from sancodec.residual.transform.walk import room_for_walk, walk_through
 from sancodec.residual.transform.wavelet import (
     MAX_LEVELS,
     analyse,
@@ -152,10 +152,10 @@ def _put_leads(
         rotate(wanted, angles)
         writer.raw(angles.tobytes())
     quantised = np.zeros(wanted.shape, np.int32)
-    coder = room_for(np.zeros(0, np.uint32), n_samples, False)
+    coder = room_for_walk(n_samples)
     decisions = walk_through(coder, quantised, wanted, n_levels, beats, n_kernels, clock, SLOPE)
     put_centroids(writer, fit_centroids(wanted, quantised, bands_of(n_samples, n_levels)))
-    return writer.raw(_words_of(decisions)).getvalue()
+    return writer.raw(payload_of(decisions)).getvalue()
 
 
 def decode_transform(  # noqa: PLR0917
@@ -231,10 +231,6 @@ def _take_scale(reader: ByteReader, san_only: bool) -> LeadScale:
     return LeadScale(offset=offset, lowest=lowest, highest=highest, step=step)
 
 
-def _words_of(decisions: list[NDArray[np.uint32]]) -> bytes:
-    return encode_decisions(np.concatenate(decisions)).astype("<u4").tobytes()
-
-
 def beats_of_all(beats: Sequence[Beats]) -> Beats:
     """Give the beats that all leads are in: those of the layer with most of them."""
     return max(beats, key=lambda own: own.start.size)
@@ -258,11 +254,7 @@ def _take_leads(
     offsets = take_centroids(reader, len(bands))
     quantised = np.zeros((n_leads, n_samples), np.int32)
     coded = bytes(reader.take(reader.remaining, "coefficients"))
-    if len(coded) % 4:
-        raise CorruptError(f"coefficients: {len(coded)} bytes, expected a multiple of 4")
-    coder = room_for(np.frombuffer(coded, "<u4").astype(np.uint32), n_samples, True)
-    if not open_words(coder.words, coder.cursor):
-        raise CorruptError("coefficients: the first state is out of range")
+    coder = decisions_of(coded, "coefficients")
     walk_through(coder, quantised, None, n_levels, beats, n_kernels, clock)
     if not at_end(coder.words, coder.cursor):
         raise CorruptError("coefficients: the payload does not end where they do")

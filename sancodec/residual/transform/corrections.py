@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
-from sancodec.entropy.mixer import DecisionCoder, encode_decisions
-from sancodec.entropy.rans import at_end, open_words
+from sancodec.entropy.mixer import DecisionCoder, decisions_of, payload_of, room_for
+from sancodec.entropy.rans import at_end
 from sancodec.errors import CorruptError
 from sancodec.residual.template import Beats
 from sancodec.residual.transform.model import Model, decide, new_model
@@ -161,9 +161,9 @@ def encode_corrections(corrections: NDArray[np.int64], beats: Beats, clock: floa
     """
     rows = corrections.copy()
     room = (MAX_CORRECTION + 2) * min(_STRETCH, rows.shape[1])
-    coder = _coder(np.zeros(0, np.uint32), room)
+    coder = room_for(room)
     decisions = _walk(rows, coder, beats, clock, False)
-    return encode_decisions(np.concatenate(decisions)).astype("<u4").tobytes()
+    return payload_of(decisions)
 
 
 def decode_corrections(
@@ -176,22 +176,9 @@ def decode_corrections(
     CorruptError
         The payload does not end where its corrections do.
     """
-    if len(payload) % 4:
-        raise CorruptError(f"corrections: {len(payload)} bytes, expected a multiple of 4")
-    coder = _coder(np.frombuffer(payload, "<u4").astype(np.uint32), 0)
-    if not open_words(coder.words, coder.cursor):
-        raise CorruptError("corrections: the first state is out of range")
+    coder = decisions_of(payload, "corrections")
     rows = np.zeros(shape, np.int64)
     _walk(rows, coder, beats, clock, True)
     if not at_end(coder.words, coder.cursor):
         raise CorruptError("corrections: the payload does not end where they do")
     return rows
-
-
-def _coder(words: NDArray[np.uint32], room: int) -> DecisionCoder:
-    return DecisionCoder(
-        decisions=np.empty(room, np.uint32),
-        n_decisions=np.zeros(1, np.int64),
-        words=words,
-        cursor=np.zeros(3, np.int64),
-    )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
-from sancodec.entropy.mixer import DecisionCoder
+from sancodec.entropy.mixer import DecisionCoder, room_for
 from sancodec.residual.template import LENGTH_SECONDS, Beats
 from sancodec.residual.transform.contexts import (
     AGE,
@@ -262,12 +262,6 @@ def _place(bands: list[Band], number: int, lead: int) -> Place:
     )
 
 
-def room_for(words: NDArray[np.uint32], n_samples: int, decoding: bool) -> DecisionCoder:
-    """Give the coder that a walk takes its decisions from, or leaves them in."""
-    room = 0 if decoding else MAX_DECISIONS * min(_STRETCH, n_samples)
-    return DecisionCoder(
-        decisions=np.empty(room, np.uint32),
-        n_decisions=np.zeros(1, np.int64),
-        words=words,
-        cursor=np.zeros(3, np.int64),
-    )
+def room_for_walk(n_samples: int) -> DecisionCoder:
+    """Give the coder that a walk leaves its decisions in."""
+    return room_for(MAX_DECISIONS * min(_STRETCH, n_samples))
