@@ -283,9 +283,10 @@ class Trial:
             return math.inf
         return 8.0 * len(encode_discrete(self._samples))
 
-    def bits_with(self, starts: Sequence[Sequence[int]]) -> float:
-        """Give the bits of the trial's residual where it begins with ``starts``."""
-        return float(wide_bits(*self.span(self._samples), starts).sum())
+    def saved_by(self, starts: Sequence[Sequence[int]]) -> float:
+        """Give the bits that the trial's residual saves where it begins with ``starts``."""
+        span = self.span(self._samples)
+        return float(wide_bits(*span).sum() - wide_bits(*span, starts).sum())
 
     def _place(self, search: LayerSearch) -> SanLayer:
         return self._placed_in(self._samples, search)

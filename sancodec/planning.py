@@ -172,7 +172,7 @@ class _Planner:
         firsts = [(n_frames - size) * i // (_N_START_SPANS - 1) for i in range(_N_START_SPANS)]
         spans = (leads_of(self._source.read(i, i + size), trial.group) for i in firsts)
         started = replace(trial.group, starts=learn_starts(map(trial.span, spans)))
-        saved = trial.bits_with(()) - trial.bits_with(started.starts)
+        saved = trial.saved_by(started.starts)
         return started if saved * n_chunks > 8 * len(encode_starts([started])) else trial.group
 
     def _best_partition(self, group: Group) -> list[Trial]:

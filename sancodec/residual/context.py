@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.residual.coder import FRACTION_BITS
-from sancodec.residual.lead import near_and_around
+from sancodec.residual.lead import differences, near_and_around
 from sancodec.residual.taps import Taps
 from sancodec.residual.template import Beats, TemplateState, new_template_state
 
@@ -53,13 +53,6 @@ class WideContext(NamedTuple):
     start: NDArray[np.float64]
 
 
-def differences(signal: NDArray[np.int64], scale: float) -> NDArray[np.float64]:
-    """Give scaled first differences with PAD zeros on either side; that of sample 0 is 0."""
-    padded = np.zeros(signal.size + 2 * PAD)
-    padded[PAD + 1 : PAD + signal.size] = np.diff(signal) * scale
-    return padded
-
-
 class Contexts:
     """The contexts of the leads of one chunk, in the order of coding.
 
@@ -90,7 +83,7 @@ class Contexts:
         """Give the context of the next lead; ``add`` has been called for each one before."""
         before = self._differences[-MAX_LEADS_BEFORE:]
         few, has_beats = len(before) < MANY_LEADS, self._beats[lead].start.size > 0
-        san = differences(self._san[lead].astype(np.int64), 1.0 / (1 << FRACTION_BITS))
+        san = differences(self._san[lead].astype(np.int64), 1.0 / (1 << FRACTION_BITS), PAD)
         sources = [(other, FEW_BACK if few else MANY_BACK, LOOK_AHEAD) for other in before]
         expected = len(sources) + 1
         if has_beats:

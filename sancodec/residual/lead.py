@@ -67,10 +67,10 @@ def new_trace(n_samples: int) -> LeadTrace:
     )
 
 
-def differences(signal: NDArray[np.int64], scale: float) -> NDArray[np.float64]:
-    """Give scaled first differences with PAD zeros on either side; that of sample 0 is 0."""
-    padded = np.zeros(signal.size + 2 * PAD)
-    padded[PAD + 1 : PAD + signal.size] = np.diff(signal) * scale
+def differences(signal: NDArray[np.int64], scale: float, pad: int = PAD) -> NDArray[np.float64]:
+    """Give scaled first differences with ``pad`` zeros on either side; that of sample 0 is 0."""
+    padded = np.zeros(signal.size + 2 * pad)
+    padded[pad + 1 : pad + signal.size] = np.diff(signal) * scale
     return padded
 
 

@@ -49,7 +49,7 @@ from sancodec.residual.loudness import (
     predict_scales,
     prepare_loudness,
 )
-from sancodec.residual.template import MARGIN, Beats, expect_beat, learn_beat
+from sancodec.residual.template import MARGIN, Beats, prepare_beats
 from sancodec.residual.widepredictor import (
     BLOCK,
     CALM,
@@ -146,18 +146,6 @@ def _code_block(decoding: bool, lead: MixedLead, begin: int, n_rows: int) -> flo
 
 
 @compiled
-def _prepare_beats(lead: MixedLead, next_beat: int, begin: int) -> int:
-    """Learn and expect all beats that begin by ``begin`` + MARGIN; give the first that do not."""
-    context, beats = lead.context, lead.context.beats
-    while next_beat < beats.start.size and beats.start[next_beat] - MARGIN <= begin:
-        if next_beat > 0:
-            learn_beat(context.template, beats, next_beat - 1, begin, lead.left, lead.magnitude)
-        expect_beat(context.template, beats, next_beat, context.expected, context.loud, PAD)
-        next_beat += 1
-    return next_beat
-
-
-@compiled
 def _code_first(decoding: bool, lead: MixedLead) -> None:
     """Code or decode sample 0, of which nothing is known but that it is near zero or not."""
     predictions, scales = lead.experts.predictions, lead.loudness.scales
@@ -177,7 +165,7 @@ def _code_stretch(decoding: bool, lead: MixedLead, end: int) -> None:
         _code_first(decoding, lead)
         begin += 1
     while begin < end and not cursor[2]:
-        lead.at[1] = _prepare_beats(lead, lead.at[1], begin)
+        lead.at[1] = prepare_beats(context, lead.left, lead.magnitude, lead.at[1], begin, PAD)
         stop = min(begin + (BLOCK if begin >= FIRST_SAMPLES else FIRST_BLOCK), end)
         if lead.at[1] < beats.start.size:
             stop = min(stop, beats.start[lead.at[1]] - MARGIN)

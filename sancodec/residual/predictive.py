@@ -66,9 +66,8 @@ from sancodec.residual.scale import (
 from sancodec.residual.template import (
     MARGIN,
     Beats,
-    expect_beat,
-    learn_beat,
     new_template_state,
+    prepare_beats,
 )
 
 _SHOCK = 0.01
@@ -138,29 +137,16 @@ def _learn(lead: Lead, begin: int, n_rows: int, decays: NDArray[np.float64]) -> 
 
 
 @compiled
-def _prepare_beats(lead: Lead, next_beat: int, begin: int) -> int:
-    """Learn and expect all beats that begin by ``begin`` + MARGIN; give the first that do not."""
-    context, beats = lead.context, lead.context.beats
-    while next_beat < beats.start.size and beats.start[next_beat] - MARGIN <= begin:
-        if next_beat > 0:
-            left, magnitude = lead.trace.left, lead.trace.magnitude
-            learn_beat(context.template, beats, next_beat - 1, begin, left, magnitude)
-        expect_beat(context.template, beats, next_beat, context.expected, context.loud, PAD)
-        next_beat += 1
-    return next_beat
-
-
-@compiled
 def _code_lead(
     decoding: bool, lead: Lead, n_symbols: int, coder: Coder, decays: NDArray[np.float64]
 ) -> int:
     """Walk through one lead, block by block; a block ends where a beat has to be prepared."""
-    context, n_samples = lead.context, lead.samples.size
+    context, trace, n_samples = lead.context, lead.trace, lead.samples.size
     n_symbols = code_first(decoding, lead.samples, n_symbols, coder)
     # Not the literal 1: for that numba would compile everything below a second time.
     next_beat, begin, gain = 0, min(1, n_samples), 0.0
     while begin < n_samples and not coder.cursor[2]:
-        next_beat = _prepare_beats(lead, next_beat, begin)
+        next_beat = prepare_beats(context, trace.left, trace.magnitude, next_beat, begin, PAD)
         stop = min(begin + BLOCK, n_samples)
         if next_beat < context.beats.start.size:
             stop = min(stop, context.beats.start[next_beat] - MARGIN)

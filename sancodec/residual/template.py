@@ -8,7 +8,7 @@ residual's magnitude at the same phase tells how loud it will be.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,26 @@ class Beats(NamedTuple):
     """(n_beats,) the position's quarters of a sample, 0 to 3."""
     kernel: NDArray[np.int64]
     """(n_beats,) the class: which kernel was activated."""
+
+
+class Beating(Protocol):
+    """What a walk knows of a lead's beats; arrays as of ``learn_beat`` and ``expect_beat``."""
+
+    @property
+    def template(self) -> TemplateState:
+        """What was learned."""
+
+    @property
+    def beats(self) -> Beats:
+        """Those of the lead."""
+
+    @property
+    def expected(self) -> NDArray[np.float64]:
+        """Fills up beat by beat."""
+
+    @property
+    def loud(self) -> NDArray[np.float64]:
+        """Fills up beat by beat."""
 
 
 class TemplateState(NamedTuple):
@@ -140,3 +160,22 @@ def expect_beat(  # noqa: PLR0917
             (c0 * shape[j] + c1 * shape[j + 1]) + c2 * shape[j + 2]
         ) + c3 * shape[j + 3]
         loud[start + phase] = loudness[phase]
+
+
+@compiled
+def prepare_beats(  # noqa: PLR0917
+    context: Beating,
+    left: NDArray[np.float64],
+    magnitude: NDArray[np.float64],
+    next_beat: int,
+    begin: int,
+    pad: int,
+) -> int:
+    """Learn and expect all beats that begin by ``begin`` + MARGIN; give the first that do not."""
+    beats = context.beats
+    while next_beat < beats.start.size and beats.start[next_beat] - MARGIN <= begin:
+        if next_beat > 0:
+            learn_beat(context.template, beats, next_beat - 1, begin, left, magnitude)
+        expect_beat(context.template, beats, next_beat, context.expected, context.loud, pad)
+        next_beat += 1
+    return next_beat

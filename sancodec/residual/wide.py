@@ -40,7 +40,7 @@ from sancodec.residual.scale import (
     prepare_scales,
     update_weights,
 )
-from sancodec.residual.template import MARGIN, Beats, expect_beat, learn_beat
+from sancodec.residual.template import MARGIN, Beats, prepare_beats
 from sancodec.residual.widepredictor import (
     BLOCK,
     CALM,
@@ -123,18 +123,6 @@ def _code_block(  # noqa: PLR0917
 
 
 @compiled
-def _prepare_beats(lead: WideLead, next_beat: int, begin: int) -> int:
-    """Learn and expect all beats that begin by ``begin`` + MARGIN; give the first that do not."""
-    context, beats = lead.context, lead.context.beats
-    while next_beat < beats.start.size and beats.start[next_beat] - MARGIN <= begin:
-        if next_beat > 0:
-            learn_beat(context.template, beats, next_beat - 1, begin, lead.left, lead.magnitude)
-        expect_beat(context.template, beats, next_beat, context.expected, context.loud, PAD)
-        next_beat += 1
-    return next_beat
-
-
-@compiled
 def _learn(lead: WideLead, begin: int, n_rows: int, total: float) -> None:
     """Let scale and predictor learn from a block."""
     loudness = lead.loudness
@@ -152,7 +140,7 @@ def _code_lead(decoding: bool, lead: WideLead, n_symbols: int, coder: Coder) -> 
     # Not the literal 1: for that numba would compile everything below a second time.
     next_beat, begin = 0, min(1, n_samples)
     while begin < n_samples and not coder.cursor[2]:
-        next_beat = _prepare_beats(lead, next_beat, begin)
+        next_beat = prepare_beats(context, lead.left, lead.magnitude, next_beat, begin, PAD)
         size = BLOCK if begin >= FIRST_SAMPLES else FIRST_BLOCK
         stop = min(begin + size, n_samples)
         if next_beat < context.beats.start.size:
