@@ -18,7 +18,6 @@ from sancodec.formats.promise import Promise
 from sancodec.layer_search import LayerSearch
 from sancodec.layers import SanLayer
 from sancodec.parallel import map_in_order
-from sancodec.parameters import header_kernels
 from sancodec.planning import EncodingPlan, context_frames
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
@@ -35,12 +34,6 @@ class Coded:
     plan: EncodingPlan
     chunks: list[EncodedChunk]
     tallies: Tallies
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of the chunks and of the kernels that they need."""
-        _, embedded = header_kernels(self.plan.chunks, self.plan.names)
-        return len(embedded) + sum(len(chunk.payload) for chunk in self.chunks)
 
     @property
     def signals(self) -> tuple[SignalReport, ...]:
