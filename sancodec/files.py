@@ -18,6 +18,7 @@ from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_npy, write_wfdb
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import PendingFiles
+from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import RecordShape, check, describe, restore
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.inspection import inspect_file, inspect_stream, open_san
@@ -245,7 +246,7 @@ def open_file(
     damaged: bool = False,
 ) -> Iterator[SanFile]:
     """Open a .san file for reading; errors as of ``SanFile``."""
-    name = str(source) if isinstance(source, Path) else "<stdin>"
+    name = str(source) if isinstance(source, Path) else name_of(source)
     stream = open_san(source) if isinstance(source, Path) else source
     try:
         finder = _finder(model)

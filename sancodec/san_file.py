@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from functools import lru_cache
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sancodec.base import base_of, decode_base, decode_base_layers
 from sancodec.chunk import decode_chunk, decode_layers
@@ -16,14 +18,17 @@ from sancodec.formats.damaged import DamagedReader
 from sancodec.layers import SanLayer, to_adc_units
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import plan_of
-from sancodec.recording import Recording
+from sancodec.recording import Channel, Recording
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.sample_hash import SampleHash
 from sancodec.san.kernels import KernelBank
+from sancodec.signal_view import SignalView
 
 LAYERS = ("signal", "san")
 
 _MAX_NAMES = 12
+# Who looks at a part of a record often looks beside it next.
+_N_REMEMBERED, _MAX_REMEMBERED = 4, 1 << 20
 
 
 class SanFile:
@@ -68,6 +73,7 @@ class SanFile:
         self._source = source
         self._provider = provider
         self._session: SynthesisSession | None = None
+        self._recent = lru_cache(_N_REMEMBERED)(lambda i: self._signal((i, self._payload(i))))
         plan = (self.header, name) if find_model is None else (self.header, name, find_model)
         self.plan = plan_of(*plan)
 
@@ -86,6 +92,25 @@ class SanFile:
         """Number of frames of the record."""
         return self.header.n_frames
 
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels, in the order of the record."""
+        return self.header.channels
+
+    @property
+    def signal(self) -> SignalView:
+        """The samples, to be sliced like an array."""
+        return SignalView(self)
+
+    def __getitem__(self, key: Any) -> NDArray[np.int32] | np.int32:
+        return self.signal[key]
+
+    def __len__(self) -> int:
+        return self.n_frames
+
+    def __iter__(self) -> Iterator[Recording]:
+        return self.spans()
+
     def read(self, start: int = 0, stop: int | None = None) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), decoding only their chunks.
 
@@ -97,10 +122,18 @@ class SanFile:
             A chunk is damaged; the message names it. Or, where the whole record was asked for,
             its samples have another hash.
         """
-        spans = self.spans(start, stop)
-        if start == 0 and stop in {None, self.n_frames}:
-            spans = self.hashed(spans)
-        return _join(self._empty(), list(spans))
+        start, stop = self._check_span(start, stop)
+        whole = start == 0 and stop == self.n_frames
+        touched = self._touched(start, stop)
+        if whole or len(touched) > _N_REMEMBERED or self._chunk_samples > _MAX_REMEMBERED:
+            spans = self.spans(start, stop)
+        else:
+            self._open()
+            decoded = map_in_order(
+                self._recent, iter(touched), max(min(self._jobs, len(touched)), 1)
+            )
+            spans = self._parts(start, stop, decoded)
+        return _join(self._empty(), list(self.hashed(spans) if whole else spans))
 
     def spans(
         self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
@@ -117,14 +150,18 @@ class SanFile:
         if layer not in LAYERS:
             raise ConfigError(f"layer: {layer!r}, expected one of {', '.join(LAYERS)}")
         self._open()
-        touched = [
-            i
-            for i, entry in enumerate(self.container.chunks)
-            if max(start, entry.start) < min(stop, entry.start + entry.n_frames)
-        ]
         decode = self._preview if layer == "san" else self._signal
-        payloads = ((i, self._payload(i)) for i in touched)
-        for i, decoded in zip(touched, map_in_order(decode, payloads, self._jobs), strict=True):
+        payloads = ((i, self._payload(i)) for i in self._touched(start, stop))
+        return self._parts(start, stop, map_in_order(decode, payloads, self._jobs))
+
+    def _touched(self, start: int, stop: int) -> range:
+        """Give the numbers of the chunks that hold these frames."""
+        size = self.header.chunk_frames
+        return range(start // size, -(-stop // size) if stop > start else start // size)
+
+    def _parts(self, start: int, stop: int, chunks: Iterator[Recording]) -> Iterator[Recording]:
+        """Give of each of the chunks that were touched what is between two frames."""
+        for i, decoded in zip(self._touched(start, stop), chunks, strict=True):
             entry = self.container.chunks[i]
             first, last = max(start, entry.start), min(stop, entry.start + entry.n_frames)
             yield decoded.frames(first - entry.start, last - entry.start)
@@ -174,6 +211,11 @@ class SanFile:
         except CorruptError as error:
             said = str(error).removeprefix(f"{self.name}: ")
             raise type(error)(f"{self.name}: {self.say_chunk(i)}: {said}") from error
+
+    @property
+    def _chunk_samples(self) -> int:
+        header = self.header
+        return min(header.chunk_frames, header.n_frames) * header.frame_samples
 
     def _signal(self, chunk: tuple[int, bytes]) -> Recording:
         return self._decode(*chunk)[0]

@@ -36,6 +36,7 @@ LAYERS = (
     ("lossy_search",),
     ("lossy_bounds",),
     ("lossy_file",),
+    ("signal_view",),
     ("codec", "san_file"),
     ("inspection", "salvage"),
     ("files",),
@@ -60,6 +61,7 @@ PLACES = {
     "zstandard": ("formats",),
     "click": ("cli",),
     "rich": ("cli",),
+    "fsspec": ("formats.remote",),
 }
 
 ROOT = Path(__file__).resolve().parent.parent
