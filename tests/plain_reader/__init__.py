@@ -4,6 +4,6 @@ It is slow and shares no code with sancodec: what both read the same way is what
 """
 
 from .reader import Record, read, read_bytes
-from .wire import Refused, TooNew
+from .wire import RefusedError, TooNewError
 
-__all__ = ["Record", "Refused", "TooNew", "read", "read_bytes"]
+__all__ = ["Record", "RefusedError", "TooNewError", "read", "read_bytes"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .san import Lead
 from .series import MARGIN, padded
-from .wire import check
 
 # C of each quarter: how far between samples o lies from where a beat begins.
 CUBICS = tuple(
@@ -21,10 +20,8 @@ class Beats:
         self.h = padded(n_samples)
         self.loud = padded(n_samples)
         self.n_prepared = 0
-        back = int(80 / 360 * lead.clock)
-        self.length = max(int(480 / 360 * group_clock), 8)
-        if lead.activations:
-            check(back <= 65536 and self.length <= 65536, "beats that are too long")
+        back = int(min(80 / 360 * lead.clock, 65536.0))
+        self.length = max(int(min(480 / 360 * group_clock, 65536.0)), 8)
         self.starts = [a.position // 4 - back for a in lead.activations]
         self.quarters = [a.position % 4 for a in lead.activations]
         self.kernels = [a.kernel for a in lead.activations]
@@ -67,7 +64,9 @@ class Beats:
         late = 2 if quarter else 1
         end = self.starts[i + 1] if i + 1 < len(self.starts) else self.n_samples
         shape, loudness = self.shape[kernel], self.loudness[kernel]
-        for phase in range(max(late, -start), min(self.length - 2, min(end, self.n_samples) - start)):
+        for phase in range(
+            max(late, -start), min(self.length - 2, min(end, self.n_samples) - start)
+        ):
             j, t = phase - late, start + phase + MARGIN
             s = shape[j : j + 4]
             self.h[t] = ((c[0] * s[0] + c[1] * s[1]) + c[2] * s[2]) + c[3] * s[3]

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from math import floor
 
-from .beats import Beats
 from .density import WHOLE
+from .leads import Task, read_leads
 from .parameters import Group
 from .san import Lead
 from .series import (
     MARGIN,
     SANE,
-    Coded,
-    Loudness,
     Source,
     columns_at,
-    differences_of_r,
     dot,
-    padded,
     read_table,
 )
 from .symbols import AdaptiveField, Words
@@ -34,16 +30,10 @@ RATES = (0.25, 0.0625, 0.0078125)
 def read_blockwise(
     payload: bytes, group: Group, leads: list[Lead], n_samples: int
 ) -> list[list[int]]:
-    words = Words(payload)
+    # These run on from lead to lead.
     fields = [AdaptiveField() for _ in range(8)]
-    coded: list[Coded] = []
-    samples = []
-    for lead in leads:
-        reader = _LeadReader(words, fields, group, lead, coded, n_samples)
-        samples.append(reader.read())
-        coded.append(reader.series)
-    words.end()
-    return samples
+    reader_of = partial(_LeadReader, fields=fields)
+    return read_leads(payload, group, leads, n_samples, reader_of)
 
 
 @dataclass
@@ -54,26 +44,18 @@ class _Model:
 
 
 class _LeadReader:
-    def __init__(
-        self,
-        words: Words,
-        fields: list[AdaptiveField],
-        group: Group,
-        lead: Lead,
-        coded: list[Coded],
-        n_samples: int,
-    ) -> None:
-        self.words, self.fields, self.n_samples = words, fields, n_samples
-        self.beats = Beats(lead, group.clock, n_samples)
-        self.series = Coded(padded(n_samples), differences_of_r(lead.r), padded(n_samples))
-        self.loudness = Loudness(n_samples, coded)
-        self.sources, self.field_of_source = self._sources(coded, bool(lead.activations))
+    def __init__(self, task: Task, fields: list[AdaptiveField]) -> None:
+        self.words, self.fields, self.n_samples = task.words, fields, task.n_samples
+        self.beats = task.beats()
+        self.series = task.series()
+        self.loudness = task.loudness()
+        self.sources, self.field_of_source = self._sources(task)
 
-    def _sources(self, coded: list[Coded], has_beats: bool) -> tuple[list[Source], list[int]]:
-        few = len(coded) < 3
+    def _sources(self, task: Task) -> tuple[list[Source], list[int]]:
+        coded, few = task.coded, task.few
         numbered = [(Source(self.series.d, -24, -1), 3)]
         numbered += [(Source(lead.d, -8 if few else -2, 2), 4) for lead in coded[-12:]]
-        if has_beats:
+        if task.has_beats:
             numbered.append((Source(self.series.y, -8, 2), 5))
             numbered += [(Source(lead.y, -2, 2), 7) for lead in coded if few]
             numbered.append((Source(self.beats.h, -2, 2), 6))

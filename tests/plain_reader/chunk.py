@@ -9,7 +9,7 @@ from .parameters import Group, Plan
 from .predictive import read_predictive
 from .raw import read_raw
 from .san import Lead, leads_of
-from .structure import Leads, Structure, check_int32
+from .structure import Leads, check_int32
 from .wide import read_wide
 from .wire import Fields, check, check_known
 
@@ -28,7 +28,7 @@ def read_chunk(payload: bytes, plan: Plan, n_frames: int, per_frame: list[int]) 
         return _read_groups(payload, plan.groups, n_frames, len(per_frame))
     fields = Fields(payload, "chunk")
     form = fields.u8()
-    check_known(form in (0, 1), f"chunk of form {form}")
+    check(form in (0, 1), f"chunk of form {form}")
     if form == 0:
         return read_raw(fields.rest(), len(per_frame), n_frames)
     misfits = Fields(fields.counted(), "misfits")

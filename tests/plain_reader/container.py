@@ -59,7 +59,7 @@ def read_container(content: bytes) -> Container:
 def _section(fields: Fields, expected: int) -> bytes:
     start = fields.offset
     kind = fields.u8()
-    check_known(kind in (HEADER, CHUNK, RESTORATION, INDEX), f"section type {kind}")
+    check(kind in (HEADER, CHUNK, RESTORATION, INDEX), f"section type {kind}")
     payload = fields.counted()
     stop = fields.offset
     check(fields.u32() == zlib.crc32(fields.content[start:stop]), f"checksum of section {kind}")

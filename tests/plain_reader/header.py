@@ -53,7 +53,8 @@ def read_header(version: int, payload: bytes) -> Header:
         check(math.isfinite(channel.gain[0]) and channel.gain[0] != 0, "an ADC gain")
     per_frame = sum(channel.samples_per_frame for channel in header.channels)
     check(per_frame <= 2**16, f"{per_frame} samples in a frame")
-    check(per_frame * header.chunk_frames <= 2**26, "too many samples in a chunk")
+    longest = min(header.n_frames, header.chunk_frames)
+    check(per_frame * longest <= 2**26, "too many samples in a chunk")
     check(header.n_chunks <= 2**24, f"{header.n_chunks} chunks")
     check(len(header.digest) in (0, 8, 32), "the size of the model digest")
     return header
@@ -104,7 +105,7 @@ def _columns(fields: Fields) -> list[Callable[[], object]]:
 
 def _column(fields: Fields, n_channels: int, read: Callable[[], object]) -> list[object]:
     form = fields.u8()
-    check_known(form in (0, 1), f"column of form {form}")
+    check(form in (0, 1), f"column of form {form}")
     return [read()] * n_channels if form == 1 else [read() for _ in range(n_channels)]
 
 
@@ -114,7 +115,7 @@ def _check_promise(fields: Fields, fidelity: int, n_channels: int) -> None:
     check(n_values == expected, f"promise of {n_values} values instead of {expected}")
     for _ in range(n_values):
         form = fields.u8()
-        check_known(form in (0, 1), f"promise of form {form}")
+        check(form in (0, 1), f"promise of form {form}")
         if form == 0:
             fields.f64()
         else:

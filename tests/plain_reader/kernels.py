@@ -10,7 +10,7 @@ from math import ceil, floor
 from pathlib import Path
 
 from .symbols import Words, read_taps
-from .wire import Fields, Refused, check
+from .wire import Fields, RefusedError, check
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -39,13 +39,16 @@ def _bank(n_kernels: int, n_leads: int, centre: int, rows: list[list[int]]) -> B
 
 def read_bank(content: bytes) -> Bank:
     fields = Fields(content, "bank")
-    n_kernels, n_leads, n_taps = fields.varint(64, 1), fields.varint(256, 1), fields.varint(2**16, 1)
+    n_kernels, n_leads, n_taps = (
+        fields.varint(64, 1),
+        fields.varint(256, 1),
+        fields.varint(2**16, 1),
+    )
     centre = fields.varint(n_taps - 1)
     check(n_kernels * n_leads * n_taps <= 2**20, "a bank of too many taps")
     words = Words(fields.rest())
     rows = read_taps(words, n_kernels * n_leads, n_taps)
     words.end()
-    check(all(-(2**15) <= tap < 2**15 for row in rows for tap in row), "a tap of a kernel")
     return _bank(n_kernels, n_leads, centre, rows)
 
 
@@ -61,7 +64,7 @@ def named_bank(digest: bytes, fs: float) -> Bank:
         hashed += b"".join(struct.pack(f"<{len(row)}h", *row) for row in rows)
         if hashlib.sha256(hashed).digest()[: len(digest)] == digest:
             return _resampled(_bank(n_kernels, n_leads, centre, rows), model_fs, fs)
-    raise Refused(f"no model has the digest {digest.hex()}")
+    raise RefusedError(f"no model has the digest {digest.hex()}")
 
 
 def _resampled(bank: Bank, model_fs: float, fs: float) -> Bank:

@@ -6,24 +6,19 @@ from math import floor, sqrt
 
 import numpy as np
 
-from .beats import Beats
 from .distances import Expert, ValueReader
+from .leads import Task, read_leads
 from .parameters import Group
 from .san import Lead
 from .scale import Scale
 from .series import (
     MARGIN,
-    Coded,
-    Loudness,
     Source,
     columns_at,
-    differences_of_r,
     dot,
-    padded,
     sane,
 )
 from .squares import add_rows, power, solve
-from .symbols import Words
 from .wide import WideSquares, block_stop, wide_sources
 
 N_EXPERTS = 8
@@ -33,15 +28,7 @@ MEMORIES = ((16, 8, 0.9995), (16, 4, 0.998), (8, 2, 0.99))
 
 
 def read_mixing(payload: bytes, group: Group, leads: list[Lead], n_samples: int) -> list[list[int]]:
-    words = Words(payload)
-    coded: list[Coded] = []
-    samples = []
-    for lead, start in zip(leads, group.starts or [[] for _ in leads], strict=True):
-        reader = _LeadReader(words, group, lead, coded, start, n_samples)
-        samples.append(reader.read())
-        coded.append(reader.series)
-    words.end()
-    return samples
+    return read_leads(payload, group, leads, n_samples, _LeadReader)
 
 
 class _Filter:
@@ -116,24 +103,16 @@ class _Combination:
 
 
 class _LeadReader:
-    def __init__(
-        self,
-        words: Words,
-        group: Group,
-        lead: Lead,
-        coded: list[Coded],
-        start: list[float],
-        n_samples: int,
-    ) -> None:
-        self.n_samples = n_samples
-        self.values = ValueReader(words)
-        self.beats = Beats(lead, group.clock, n_samples)
-        self.beat_unit = min(max(int(16 / 360 * group.clock), 1), 65536)
-        self.series = Coded(padded(n_samples), differences_of_r(lead.r), padded(n_samples))
-        self.loudness = Loudness(n_samples, coded)
-        sources = wide_sources(self.series, self.beats, coded, bool(lead.activations))
-        self.squares = WideSquares(sources, self.series.d, start)
-        self.chain = [_Filter(n, step, n_samples) for n, step in CHAIN]
+    def __init__(self, task: Task) -> None:
+        self.n_samples = task.n_samples
+        self.values = ValueReader(task.words)
+        self.beats = task.beats()
+        self.beat_unit = max(int(min(16 / 360 * task.clock, 65536.0)), 1)
+        self.series = task.series()
+        self.loudness = task.loudness()
+        sources = wide_sources(task, self.series, self.beats)
+        self.squares = WideSquares(sources, self.series.d, task.start)
+        self.chain = [_Filter(n, step, task.n_samples) for n, step in CHAIN]
         self.memories = [_Memory(sources, *memory) for memory in MEMORIES]
         self.combination = _Combination()
         self.scales = [Scale(1, 0.02) for _ in range(N_EXPERTS)]
@@ -180,9 +159,7 @@ class _LeadReader:
         P = self._predictions(t)
         loud, near = self.beats.loud[t + MARGIN], self.loudness.near(t)
         around = self.loudness.around(t)
-        s = [
-            scale.at(loud, near, around, abs(p)) for scale, p in zip(self.scales, P, strict=True)
-        ]
+        s = [scale.at(loud, near, around, abs(p)) for scale, p in zip(self.scales, P, strict=True)]
         experts = [Expert(*of_expert) for of_expert in zip(P, s, strict=True)]
         x.append(self.values.read(t, x[t - 1], experts, self._phase(t)))
         d = float(x[t] - x[t - 1])

@@ -23,8 +23,7 @@ class Signals:
 
     def differences(self) -> list[int]:
         before = [
-            [initial, *lead[:-1]]
-            for initial, lead in zip(self.initial, self.samples, strict=True)
+            [initial, *lead[:-1]] for initial, lead in zip(self.initial, self.samples, strict=True)
         ]
         differences = [
             [b - a for a, b in zip(old, new, strict=False)]

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from .beats import Beats
 from .density import read_value
+from .leads import Task, read_leads
 from .parameters import Group
 from .san import Lead
 from .scale import Scale
 from .series import (
     MARGIN,
-    Coded,
-    Loudness,
     Source,
     columns_at,
-    differences_of_r,
     dot,
     padded,
     sane,
 )
 from .squares import add_rows, power, solve
-from .symbols import Words
 
 FORGETTING = 0.9995
 
@@ -29,27 +25,17 @@ FORGETTING = 0.9995
 def read_predictive(
     payload: bytes, group: Group, leads: list[Lead], n_samples: int
 ) -> list[list[int]]:
-    words = Words(payload)
-    coded: list[Coded] = []
-    samples = []
-    for lead in leads:
-        reader = _LeadReader(words, group, lead, coded, n_samples)
-        samples.append(reader.read())
-        coded.append(reader.series)
-    words.end()
-    return samples
+    return read_leads(payload, group, leads, n_samples, _LeadReader)
 
 
 class _LeadReader:
-    def __init__(
-        self, words: Words, group: Group, lead: Lead, coded: list[Coded], n_samples: int
-    ) -> None:
-        self.words, self.n_samples = words, n_samples
-        self.beats = Beats(lead, group.clock, n_samples)
-        self.series = Coded(padded(n_samples), differences_of_r(lead.r), padded(n_samples))
-        self.loudness = Loudness(n_samples, coded)
-        self.sources = self._sources(coded, bool(lead.activations))
-        self.e = padded(n_samples)
+    def __init__(self, task: Task) -> None:
+        self.words, self.n_samples = task.words, task.n_samples
+        self.beats = task.beats()
+        self.series = task.series()
+        self.loudness = task.loudness()
+        self.sources = self._sources(task)
+        self.e = padded(task.n_samples)
         self.n = len(columns_at(self.sources, 0))
         self.c = [0.0] * self.n
         self.w = [0.0] * 16
@@ -57,11 +43,11 @@ class _LeadReader:
         self.P = np.zeros((self.n + 1, self.n + 1))
         self.scale = Scale(0, 0.01)
 
-    def _sources(self, coded: list[Coded], has_beats: bool) -> list[Source]:
-        few = len(coded) < 3
+    def _sources(self, task: Task) -> list[Source]:
+        coded, few = task.coded, task.few
         sources = [Source(self.series.d, -16, -1)]
         sources += [Source(lead.d, -5 if few else -2, 2) for lead in coded[-12:]]
-        if has_beats:
+        if task.has_beats:
             sources += [Source(self.series.y, -8, 2), Source(self.beats.h, -2, 2)]
             sources += [Source(lead.y, -2, 2) for lead in coded if few]
         return sources

@@ -27,7 +27,7 @@ def read(path: Path | str) -> Record:
 
 
 def read_bytes(content: bytes) -> Record:
-    """Decode a file; raise Refused where SPEC.md refuses it."""
+    """Decode a file; raise RefusedError where SPEC.md refuses it."""
     container = read_container(content)
     samples = read_samples(container)
     digest = sample_hash(container.header, samples)[: len(container.sample_hash)]
@@ -43,7 +43,7 @@ def read_samples(container: Container) -> list[list[int]]:
     for number, payload in enumerate(container.chunks):
         chunk = read_chunk(payload, plan, header.frames_of(number), per_frame)
         for channel, part in zip(samples, chunk, strict=True):
-            channel += part
+            channel.extend(part)
     return samples
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .header import PHRASES, Header
@@ -39,8 +40,9 @@ def restore(record: Record) -> dict[str, bytes]:
     if not record.restoration:
         return {}
     fields = Fields(record.restoration, "restoration")
-    check_known(fields.varint() == record.version, "version of the restoration")
-    if record.version == 1:
+    version = fields.varint()
+    check_known(version in (1, 2), f"restoration of version {version}")
+    if version == 1:
         content = expand(fields.counted(2**24), 2**24, 1, b"", "list of files")
         listing = Fields(content, "list of files")
         files = _read_files(listing, record, _read_file_1)
@@ -58,12 +60,15 @@ def restore(record: Record) -> dict[str, bytes]:
     return {file.name: _content(file, files, record) for file in files}
 
 
-def _read_files(fields: Fields, record: Record, read_file) -> list[File]:  # noqa: ANN001
+ReadFile = Callable[[Fields, Header, int], File]
+
+
+def _read_files(fields: Fields, record: Record, read_file: ReadFile) -> list[File]:
     files, n_channels = [], 0
     for _ in range(fields.varint(2**10)):
         files.append(read_file(fields, record.header, n_channels))
         n_channels += len(files[-1].channels)
-    check(n_channels in (0, len(record.header.channels)), "channels that are in no file")
+    check(n_channels == len(record.header.channels), "channels that are in no file")
     return files
 
 
@@ -83,7 +88,7 @@ def _read_file_2(fields: Fields, header: Header, first: int) -> File:
         _read_layout(fields, file)
         if file.offset:
             file.prolog = fields.u8()
-            check_known(file.prolog in (0, 1), f"prolog {file.prolog}")
+            check(file.prolog in (0, 1), f"prolog {file.prolog}")
             check(file.prolog == 0 or file.offset == 24, "a prolog of another size")
     _read_correction(fields, file, 2)
     return file

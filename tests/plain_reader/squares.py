@@ -32,10 +32,9 @@ def solve(P: Matrix, added: Sequence[float]) -> list[float]:
     rows = P.copy()
     for j in range(n):
         rows[j, j] += added[j]
-    diagonal = rows.diagonal().copy()
     kept = [False] * n
     for j in range(n):
-        kept[j] = bool(rows[j, j] > 1e-9 * diagonal[j])
+        kept[j] = bool(rows[j, j] > 1e-9 * P[j, j])
         if kept[j]:
             factors = rows[j, j + 1 : n] * (1 / rows[j, j])
             # What stands below the diagonal is not used.

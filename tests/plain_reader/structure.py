@@ -7,7 +7,7 @@ from functools import cache
 from math import isqrt
 
 from .header import Header
-from .wire import Fields, check, check_known
+from .wire import Fields, check
 
 Leads = list[list[int]]
 INT32 = 2**31
@@ -27,7 +27,7 @@ def divide(n: int, d: int, mode: int) -> int:
 
 def _mode(fields: Fields) -> int:
     mode = fields.u8()
-    check_known(mode <= 3, f"mode of rounding {mode}")
+    check(mode <= 3, f"mode of rounding {mode}")
     return mode
 
 
@@ -44,7 +44,9 @@ class Ratio:
         return divide(self.a * n + self.b * d, self.d * d, self.mode) + self.shift
 
 
-def _read_ratio(fields: Fields, whole: bool, a: int = 2**44, b: int = 2**60, d: int = 2**30) -> Ratio:
+def _read_ratio(
+    fields: Fields, whole: bool, a: int = 2**44, b: int = 2**60, d: int = 2**30
+) -> Ratio:
     ratio = Ratio(fields.varint(a, 1), fields.zigzag(b), fields.varint(d, 1))
     if not whole or ratio.d != 1:
         ratio.mode, ratio.shift = _mode(fields), fields.zigzag(2**32)
@@ -134,7 +136,7 @@ class Resampling:
         self.down = fields.varint(self.up - 1, 1)
         self.first = fields.varint(self.up - 1)
         self.degree = fields.u8()
-        check_known(self.degree in (0, 1, 3), f"degree {self.degree}")
+        check(self.degree in (0, 1, 3), f"degree {self.degree}")
         self.ratio = _read_ratio(fields, whole=False, a=2**20, b=2**20, d=2**20)
 
     def n_samples_inside(self, n_outside: int) -> int:
@@ -240,7 +242,7 @@ def read_structure(content: bytes, n_leads: int, header: Header) -> Structure:
     stages: list[Derivation | Grids | Resampling] = []
     for _ in range(fields.varint(8)):
         kind = fields.u8()
-        check_known(kind in (1, 2, 3), f"stage of kind {kind}")
+        check(kind in (1, 2, 3), f"stage of kind {kind}")
         stage = (Derivation, Grids, Resampling)[kind - 1](fields, n_leads)
         stages.append(stage)
         n_leads = stage.n_inside

@@ -121,6 +121,7 @@ def read_taps(words: Words, n_rows: int, n_taps: int) -> list[list[int]]:
             field = fields[min(5, (abs(last) + abs(before)).bit_length())]
             before, last = last, field.signed(words)
             tap += last
+            check(abs(tap) < 1 << 15, f"a tap of {tap}")
             row.append(tap)
         rows.append(row)
     return rows

@@ -6,43 +6,32 @@ import numpy as np
 
 from .beats import Beats
 from .density import read_value
+from .leads import Task, read_leads
 from .parameters import Group
 from .san import Lead
 from .scale import Scale
 from .series import (
     MARGIN,
     Coded,
-    Loudness,
     Source,
     add_up,
     columns_at,
-    differences_of_r,
     padded,
     sane,
 )
 from .squares import Matrix, power, solve
-from .symbols import Words
 
 FORGETTING = 0.9998
 
 
 def read_wide(payload: bytes, group: Group, leads: list[Lead], n_samples: int) -> list[list[int]]:
-    words = Words(payload)
-    coded: list[Coded] = []
-    samples = []
-    starts = group.starts or [[] for _ in leads]
-    for lead, start in zip(leads, starts, strict=True):
-        reader = _LeadReader(words, group, lead, coded, start, n_samples)
-        samples.append(reader.read())
-        coded.append(reader.series)
-    words.end()
-    return samples
+    return read_leads(payload, group, leads, n_samples, _LeadReader)
 
 
-def wide_sources(own: Coded, beats: Beats, coded: list[Coded], has_beats: bool) -> list[Source]:
-    few = len(coded) < 3
+def wide_sources(task: Task, own: Coded, beats: Beats) -> list[Source]:
+    coded, few = task.coded, task.few
     sources = [Source(lead.d, -13 if few else -2, 2) for lead in coded[-12:]]
-    if has_beats:
+    if task.has_beats:
         sources += [Source(own.y, -29 if few else -5, 2), Source(beats.h, -5, 2)]
         sources += [Source(lead.y, -5, 2) for lead in coded if few]
     return [*sources, Source(own.d, -47 if few else -15, -1)]
@@ -117,23 +106,15 @@ class WideSquares:
 
 
 class _LeadReader:
-    def __init__(
-        self,
-        words: Words,
-        group: Group,
-        lead: Lead,
-        coded: list[Coded],
-        start: list[float],
-        n_samples: int,
-    ) -> None:
-        self.words, self.n_samples = words, n_samples
-        self.beats = Beats(lead, group.clock, n_samples)
-        self.series = Coded(padded(n_samples), differences_of_r(lead.r), padded(n_samples))
-        self.loudness = Loudness(n_samples, coded)
-        sources = wide_sources(self.series, self.beats, coded, bool(lead.activations))
-        self.squares = WideSquares(sources, self.series.d, start)
+    def __init__(self, task: Task) -> None:
+        self.words, self.n_samples = task.words, task.n_samples
+        self.beats = task.beats()
+        self.series = task.series()
+        self.loudness = task.loudness()
+        sources = wide_sources(task, self.series, self.beats)
+        self.squares = WideSquares(sources, self.series.d, task.start)
         self.scale = Scale(2, 0.02)
-        self.e = padded(n_samples)
+        self.e = padded(task.n_samples)
         self.w = [0.0, 0.0]
 
     def read(self) -> list[int]:

@@ -10,22 +10,22 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 STORED, WHOLE_FRAME, FRAME_WITHOUT_MAGIC = 0, 1, 2
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The file is damaged: nothing of it is given."""
 
 
-class TooNew(Refused):
-    """The file has a version, or an id, that SPEC.md does not have."""
+class TooNewError(RefusedError):
+    """The file is of another version: it has what SPEC.md calls too new."""
 
 
 def check(holds: bool, message: str) -> None:
     if not holds:
-        raise Refused(message)
+        raise RefusedError(message)
 
 
 def check_known(holds: bool, message: str) -> None:
     if not holds:
-        raise TooNew(message)
+        raise TooNewError(message)
 
 
 class Fields:
@@ -92,7 +92,7 @@ class Fields:
         try:
             return self.counted(most).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise Refused(f"{self.name}: a text is not UTF-8") from error
+            raise RefusedError(f"{self.name}: a text is not UTF-8") from error
 
     def decimal(self) -> tuple[float, tuple[int, int] | None]:
         """Give a number, and the m and p that it was written with, if any."""
@@ -111,7 +111,7 @@ def expand(content: bytes, most: int, version: int, known: bytes, name: str) -> 
     if form == STORED:
         check(len(rest) <= most, f"{name}: {len(rest)} bytes, {most} at most")
         return rest
-    check_known(form == (WHOLE_FRAME if version == 1 else FRAME_WITHOUT_MAGIC), f"{name}: {form}")
+    check(form == (WHOLE_FRAME if version == 1 else FRAME_WITHOUT_MAGIC), f"{name}: {form}")
     frame = rest if version == 1 else ZSTD_MAGIC + rest
     content = unpack(frame, most, known, name)
     size = zstandard.get_frame_parameters(frame).content_size
@@ -138,6 +138,6 @@ def unpack(frame: bytes, most: int, known: bytes, name: str, window: int = 2**27
             content += stream.decompress(frame[start : start + 256])
             check(len(content) <= most, f"{name}: {most} bytes at most")
     except zstandard.ZstdError as error:
-        raise Refused(f"{name}: {error}") from error
+        raise RefusedError(f"{name}: {error}") from error
     check(stream.eof and not stream.unused_data, f"{name}: not exactly one zstd frame")
     return content
