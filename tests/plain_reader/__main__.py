@@ -1,6 +1,6 @@
 """Decode .san files and say what they hold; write their original files where asked.
 
-    cd tests && python -m plain_reader golden/short.san /tmp/restored
+cd tests && python -m plain_reader golden/short.san /tmp/restored
 """
 
 from __future__ import annotations

@@ -35,12 +35,13 @@ def read_bytes(content: bytes) -> Record:
     return Record(container.header, samples, container.restoration, container.version)
 
 
-def read_samples(container: Container) -> list[list[int]]:
+def read_samples(container: Container, n_chunks: int | None = None) -> list[list[int]]:
+    """Give the samples of all chunks, or of the first ones, channel by channel."""
     header = container.header
     plan = read_plan(header)
     per_frame = [channel.samples_per_frame for channel in header.channels]
     samples: list[list[int]] = [[] for _ in per_frame]
-    for number, payload in enumerate(container.chunks):
+    for number, payload in enumerate(container.chunks[:n_chunks]):
         chunk = read_chunk(payload, plan, header.frames_of(number), per_frame)
         for channel, part in zip(samples, chunk, strict=True):
             channel.extend(part)
