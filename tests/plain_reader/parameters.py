@@ -78,6 +78,7 @@ def _layout(fields: Fields) -> tuple[int, int]:
     if first > 0:
         return first, 1
     layout = fields.varint()
+    check(layout != 1, "layout 1 where another one is announced")
     check_known(layout in (2, 3, 4), f"layout {layout}")
     return 0, layout
 
