@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .blockwise import read_blockwise
+from .bounded import read_bounded, read_coefficients, read_stepped
 from .discrete import read_discrete
 from .mixing import read_mixing
 from .parameters import Group, Plan
@@ -13,13 +14,16 @@ from .structure import Leads, check_int32
 from .wide import read_wide
 from .wire import Fields, check, check_known
 
-LOSSLESS_MODES = {
+MODES = {
     1: read_predictive,
     2: read_blockwise,
     3: read_mixing,
     4: read_wide,
+    5: read_coefficients,
+    6: read_bounded,
     8: read_discrete,
 }
+STEPPED = 7
 
 
 def read_chunk(payload: bytes, plan: Plan, n_frames: int, per_frame: list[int]) -> Leads:
@@ -73,5 +77,7 @@ def read_residual(
 ) -> Leads:
     if mode == 0:
         return read_raw(payload, len(leads), n_samples)
-    check_known(mode in LOSSLESS_MODES, f"mode {mode}")
-    return LOSSLESS_MODES[mode](payload, group, leads, n_samples)
+    if mode == STEPPED:
+        return read_stepped(payload, group, leads, n_samples, read_residual)
+    check_known(mode in MODES, f"mode {mode}")
+    return MODES[mode](payload, group, leads, n_samples)
