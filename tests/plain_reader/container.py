@@ -1,4 +1,4 @@
-"""The file: its sections, and where they have to stand ("The file", "Section", "Version 1")."""
+"""The file: its sections, and where they have to stand ("The file", "Section", "Version")."""
 
 from __future__ import annotations
 
@@ -34,16 +34,18 @@ def read_container(content: bytes) -> Container:
     check(content[:8] == MAGIC[: len(content)], "this is not a .san file")
     check(len(content) > 9 and content[-4:] == FOOTER, "the file was cut short")
     version = content[8]
-    check_known(version in (1, 2), f"version {version}")
+    check_known(version in (1, 2, 3), f"version {version}")
     fields = Fields(content[:-4], "file")
     fields.take(9)
     header = read_header(version, _section(fields, HEADER))
+    (header_checksum,) = struct.unpack("<I", fields.content[fields.offset - 4 : fields.offset])
     # A section has six bytes at least: a count that the file cannot hold is refused here.
     check(header.n_chunks <= fields.n_left // 6, f"{header.n_chunks} chunks in a short file")
     chunks, sizes = [], []
-    for _ in range(header.n_chunks):
+    for i in range(header.n_chunks):
         start = fields.offset
-        chunks.append(_section(fields, CHUNK))
+        place = struct.pack("<I", (header_checksum + i) % 2**32) if version == 3 else b""
+        chunks.append(_section(fields, CHUNK, place))
         sizes.append(fields.offset - start)
     restoration = b""
     if version == 1 and fields.content[fields.offset : fields.offset + 1] == bytes([RESTORATION]):
@@ -56,13 +58,15 @@ def read_container(content: bytes) -> Container:
     return Container(version, header, chunks, summary.sample_hash, restoration)
 
 
-def _section(fields: Fields, expected: int) -> bytes:
+def _section(fields: Fields, expected: int, place: bytes = b"") -> bytes:
+    """Give the payload of a section; `place` is what its checksum is over beside it."""
     start = fields.offset
     kind = fields.u8()
     check(kind in (HEADER, CHUNK, RESTORATION, INDEX), f"section type {kind}")
     payload = fields.counted()
     stop = fields.offset
-    check(fields.u32() == zlib.crc32(fields.content[start:stop]), f"checksum of section {kind}")
+    checksum = zlib.crc32(fields.content[start:stop] + place)
+    check(fields.u32() == checksum, f"checksum of section {kind}")
     check(kind == expected, f"a section of type {kind} where one of type {expected} belongs")
     return payload
 

@@ -1,4 +1,4 @@
-"""The header of either version: what the record is."""
+"""The header, as of version 1 and as of later ones: what the record is."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Header:
 
 
 def read_header(version: int, payload: bytes) -> Header:
-    header = _read_version_1(payload) if version == 1 else _read_version_2(payload)
+    header = _read_version_1(payload) if version == 1 else _read_later(payload)
     check(math.isfinite(header.fs[0]) and header.fs[0] > 0, "the sampling frequency")
     for channel in header.channels:
         check(math.isfinite(channel.gain[0]) and channel.gain[0] != 0, "an ADC gain")
@@ -60,7 +60,7 @@ def read_header(version: int, payload: bytes) -> Header:
     return header
 
 
-def _read_version_2(payload: bytes) -> Header:
+def _read_later(payload: bytes) -> Header:
     outer = Fields(payload, "header")
     fields = Fields(expand(outer.counted(2**20), 2**20, 2, PHRASES, "header"), "header")
     n_frames, chunk_frames = fields.varint(2**40), fields.varint(2**40, 1)

@@ -6,15 +6,26 @@ import struct
 import zlib
 from dataclasses import replace
 
-from .parts import FOOTER, MAGIC, RAW_RAMP, Cases, Draft, counted, raw_chunk, section, varint
+from .parts import (
+    FOOTER,
+    MAGIC,
+    RAW_RAMP,
+    Cases,
+    Draft,
+    counted,
+    place_of,
+    raw_chunk,
+    section,
+    varint,
+)
 
 PLAIN = Draft()
 WHOLE = PLAIN.build()
 HEADER = section(1, counted(b"\0" + PLAIN.fields()))
-CHUNK = section(2, PLAIN.chunks[0])
+CHUNK = section(2, PLAIN.chunks[0], place_of(0, HEADER))
 INDEX = section(4, PLAIN.sample_hash[:16] + bytes(6))
 END = varint(len(INDEX))[::-1] + FOOTER
-START = MAGIC + b"\2"
+START = MAGIC + b"\3"
 HALVES = replace(
     PLAIN,
     chunk_frames=varint(4),
@@ -33,10 +44,18 @@ def joined(*parts: bytes) -> bytes:
     return START + b"".join(parts) + END
 
 
-def _overlong(content: bytes) -> bytes:
-    """Spell the length of a section with a byte more than it needs, under a right checksum."""
-    longer = content[:1] + bytes([content[1] | 128, 0]) + content[2:-4]
-    return longer + struct.pack("<I", zlib.crc32(longer))
+def _overlong() -> bytes:
+    """Spell the length of the chunk with a byte more than it needs, under a right checksum."""
+    longer = CHUNK[:1] + bytes([CHUNK[1] | 128, 0]) + CHUNK[2:-4]
+    return longer + struct.pack("<I", zlib.crc32(longer + place_of(0, HEADER)))
+
+
+def _swapped() -> bytes:
+    """Give HALVES with its two chunks, which are of one size, in each other's place."""
+    whole, n_first = HALVES.build(), len(section(2, HALVES.chunks[0]))
+    start = 9 + len(section(1, counted(b"\0" + HALVES.fields())))
+    first, second = (whole[start + i * n_first :][:n_first] for i in range(2))
+    return whole[:start] + second + first + whole[start + 2 * n_first :]
 
 
 def _second_size() -> bytes:
@@ -84,7 +103,7 @@ CASES: Cases = {
     ),
     "length-overlong": (
         "the length of the chunk is not its shortest spelling",
-        joined(HEADER, _overlong(CHUNK), INDEX),
+        joined(HEADER, _overlong(), INDEX),
     ),
     "length-of-eleven-bytes": (
         "the length of the chunk does not end in ten bytes",
@@ -99,6 +118,22 @@ CASES: Cases = {
         "a second chunk, of which no header knows",
         joined(HEADER, CHUNK, CHUNK, INDEX),
     ),
+    "chunk-of-another-place": (
+        "the first chunk stands where the second belongs",
+        _swapped(),
+    ),
+    "chunk-of-another-file": (
+        "a chunk of a file with another header, its checksum right there",
+        joined(HEADER, section(2, PLAIN.chunks[0], place_of(0, section(1, b""))), INDEX),
+    ),
+    "chunk-of-version-2": (
+        "a chunk whose checksum is over nothing beside it",
+        joined(HEADER, section(2, PLAIN.chunks[0]), INDEX),
+    ),
+    "chunk-of-version-3": (
+        "a file of version 2, and a chunk with a checksum of version 3",
+        MAGIC + b"\2" + WHOLE[9:],
+    ),
     "chunk-behind-index": ("the chunk stands behind the index", joined(HEADER, INDEX, CHUNK)),
     "header-twice": ("a header stands where the chunk belongs", joined(HEADER, HEADER, INDEX)),
     "byte-between-sections": (
@@ -106,7 +141,7 @@ CASES: Cases = {
         joined(HEADER, CHUNK, b"\0", INDEX),
     ),
     "section-of-version-1": (
-        "a section of type 3, which version 2 does not have",
+        "a section of type 3, which version 1 alone has",
         joined(HEADER, CHUNK, section(3, b""), INDEX),
     ),
     "section-unknown": (

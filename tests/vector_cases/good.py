@@ -46,6 +46,7 @@ CASES: Cases = {
         replace(PLAIN, n_frames=varint(0), chunks=(), samples=((), ())).build(),
     ),
     "two-chunks": ("two chunks, and an index with the size of the first", HALVES.build()),
+    "version-2": ("a file of version 2, of two chunks", replace(HALVES, version=2).build()),
     "columns-of-one": (
         "each column spelled channel by channel, though all values are the same",
         replace(PLAIN, gains=b"\0" + decimal(200) * 2, per_frame=b"\0\1\1").build(),

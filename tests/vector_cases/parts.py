@@ -39,9 +39,16 @@ def binary(number: float) -> bytes:
     return varint(23) + struct.pack("<d", number)
 
 
-def section(kind: int, payload: bytes) -> bytes:
+def section(kind: int, payload: bytes, place: bytes = b"") -> bytes:
+    """Give a section; `place` is what the checksum of a chunk is over beside it."""
     content = bytes([kind]) + counted(payload)
-    return content + struct.pack("<I", zlib.crc32(content))
+    return content + struct.pack("<I", zlib.crc32(content + place))
+
+
+def place_of(chunk: int, header: bytes) -> bytes:
+    """Give what the checksum of a chunk is over beside it, in a file of this header section."""
+    checksum = int.from_bytes(header[-4:], "little")
+    return struct.pack("<I", (checksum + chunk) % 2**32)
 
 
 def same(value: bytes) -> bytes:
@@ -66,7 +73,7 @@ RAW_RAMP = raw_lead(0, 3, _OCTAL) + raw_lead(-8, 3, _OCTAL)
 class Draft:
     """Fields of a file in their order; what a vector is about differs from these."""
 
-    version: int = 2
+    version: int = 3
     n_frames: bytes = varint(8)
     chunk_frames: bytes = varint(8)
     fs: bytes = decimal(250)
@@ -107,16 +114,18 @@ class Draft:
         return b"".join(parts)
 
     def build(self) -> bytes:
-        header = counted(STORED + self.fields()) if self.header is None else self.header
-        chunks = [section(2, chunk) for chunk in self.chunks]
+        start = counted(STORED + self.fields()) if self.header is None else self.header
+        header = section(1, start + self.kernels)
+        places = [place_of(i, header) if self.version > 2 else b"" for i in range(len(self.chunks))]
+        chunks = [section(2, *chunk) for chunk in zip(self.chunks, places, strict=True)]
         sizes = self.sizes
         if sizes is None:
             sizes = b"".join(varint(len(chunk)) for chunk in chunks[:-1])
         summary = self.sample_hash[:16] + self.counts + sizes + self.restoration
         index = section(4, summary)
-        start = MAGIC + bytes([self.version]) + section(1, header + self.kernels)
         end = varint(len(index))[::-1] + FOOTER
-        return start + b"".join(chunks) + index + end + self.behind
+        sections = header + b"".join(chunks) + index
+        return MAGIC + bytes([self.version]) + sections + end + self.behind
 
 
 def run_frame(n_bytes: int, claimed: int | None) -> bytes:

@@ -17,7 +17,7 @@ def _restored(restoration: bytes) -> bytes:
 
 CASES: Cases = {
     "version-0": ("version 0 of the container, which never was", replace(PLAIN, version=0).build()),
-    "version-3": ("version 3 of the container", replace(PLAIN, version=3).build()),
+    "version-4": ("version 4 of the container", replace(PLAIN, version=4).build()),
     "version-255": ("version 255 of the container", replace(PLAIN, version=255).build()),
     "fidelity-5": ("fidelity 5", replace(PLAIN, fidelity=varint(5)).build()),
     "fidelity-hostile": ("fidelity 2^63", replace(PLAIN, fidelity=varint(1 << 63)).build()),
