@@ -15,7 +15,7 @@ from sancodec.formats.hea import HeaderText, SignalLine, parse_header
 from sancodec.formats.originals import MAX_PROLOG_BYTES, bits_per_sample, make_layout
 from sancodec.formats.output import find_name_problem
 from sancodec.formats.remaking import Remaker
-from sancodec.formats.restoration import RecordShape, Restorer, SourceFile
+from sancodec.formats.restoration import RecordShape, Restorer, SourceFile, describe_whole
 from sancodec.recording import Channel, Recording
 
 _MAX_HEADER_BYTES = 1 << 24
@@ -115,21 +115,32 @@ class WfdbRecord:
         signals = itertools.chain.from_iterable(r.read(start, stop) for r in self._readers)
         return Recording(name=self.name, fs=self.fs, channels=self.channels, signals=tuple(signals))
 
-    def restorer(self) -> Restorer:
-        """Give what collects the restoration of the original files while spans are encoded."""
-        return Restorer(self.files, RecordShape.of(self))
+    def restorer(self, side_files: Sequence[SourceFile] = ()) -> Restorer:
+        """Give what collects the restoration of the original files while spans are encoded.
 
-    def remaker(self) -> Remaker | None:
+        With that of files that travel along, which no samples predict.
+        """
+        return Restorer([*self.files, *side_files], RecordShape.of(self))
+
+    def remaker(self, side_files: Sequence[SourceFile] = ()) -> Remaker | Restorer | None:
         """Give what collects the files of the record after loss, from spans as they are decoded.
 
-        None where a file is of a format that decoded samples may not fit, as differences and
-        FLAC: then decoding writes a new record.
+        Where a file is of a format that decoded samples may not fit, as differences and FLAC,
+        decoding writes a new record: then it collects nothing but files that travel along, and is
+        None without them.
         """
         header, *files = self.files
-        if any(file.format not in FORMATS or file.format == 8 for file in files):
-            return None
         shape = RecordShape.of(self)
-        return Remaker(header.path.name, self.header_bytes, files, self.read(0, 1), shape)
+        if any(file.format not in FORMATS or file.format == 8 for file in files):
+            return Restorer(side_files, shape) if side_files else None
+        return Remaker(
+            header.path.name,
+            self.header_bytes,
+            files,
+            self.read(0, 1),
+            shape,
+            side_files=describe_whole(side_files),
+        )
 
 
 def _find_header(path: Path) -> Path:

@@ -26,7 +26,10 @@ from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordErro
 from sancodec.fidelity import Lossless
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
+from sancodec.formats.originals import Originals, RecordShape
 from sancodec.formats.parameters import encode_parameters
+from sancodec.formats.restoration import describe
+from sancodec.formats.side_files import read_side_files
 from sancodec.layers import Group, SanLayer, regressors
 from sancodec.lossy import LossyEncoder
 from sancodec.lossy_file import LossyFile
@@ -320,6 +323,18 @@ class SanFile:
     def n_frames(self) -> int:
         """Number of frames of the record."""
         return self.header.n_frames
+
+    @property
+    def originals(self) -> Originals:
+        """The original files that the file stands for, none where it was made of an array."""
+        if not self.summary.restoration:
+            return Originals()
+        return describe(self.summary.restoration, RecordShape.of(self.header), self.name)
+
+    @property
+    def attachments(self) -> dict[str, bytes]:
+        """Names and contents of the files that travel along: annotations, and others."""
+        return read_side_files(self.originals, self.name)
 
     def read(self, start: int = 0, stop: int | None = None) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), decoding only their chunks.

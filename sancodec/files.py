@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from sancodec import models
-from sancodec.codec import Progress, SanFile, encode_stream
+from sancodec.codec import Progress, SanFile, SpanObserver, encode_stream
 from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError, VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_npy, write_wfdb
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import PendingFiles
-from sancodec.formats.restoration import RecordShape, check, describe, restore
+from sancodec.formats.restoration import check, restore
+from sancodec.formats.side_files import find_annotations, side_sources
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.recording import Recording
-from sancodec.report import Report
+from sancodec.report import Report, SignalReport
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.san.kernels import KernelBank
 
@@ -41,6 +42,8 @@ def encode_file(
     provider: str = "auto",
     jobs: int | None = None,
     progress: Progress | None = None,
+    with_annotations: bool = False,
+    attach: Sequence[Path] = (),
 ) -> Report:
     """Encode a WFDB record into a .san file, and decode it again before saying that it is done.
 
@@ -57,7 +60,11 @@ def encode_file(
     jobs : int or None
         Threads that work on chunks, None for one on each processor; the bytes are the same.
     progress : callable, optional
-        Called with frames done and frames in all; verifying counts as much as encoding.
+        Called with frames done and in all; verifying counts as much as encoding.
+    with_annotations : bool
+        Whether the annotation files of the record travel along.
+    attach : sequence of Path
+        Further files that do.
 
     Raises
     ------
@@ -72,25 +79,26 @@ def encode_file(
     """
     started = time.perf_counter()
     source = WfdbRecord.open(record)
-    session = open_session(provider)
-    lossless = isinstance(config.fidelity, Lossless)
+    restorer = _restorer(source, config, attach, with_annotations=with_annotations)
+    work = _Work(session=open_session(provider), jobs=jobs)
     with _pending(target, force) as stream:
         encoding, verifying = _halves(progress) if verify else (progress, None)
-        signals = encode_stream(
-            source,
-            stream,
-            config,
-            session=session,
-            restorer=source.restorer() if lossless else source.remaker(),
-            progress=encoding,
-            jobs=jobs,
-        )
-        stream.flush()
+        signals = work.encode(source, stream, config, restorer, encoding)
         if verify:
-            _verify_written(stream, source, session, jobs, verifying)
+            work.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
     seconds = time.perf_counter() - started
     return replace(report, signals=signals, encode_seconds=seconds, verified=verify)
+
+
+def _restorer(
+    source: WfdbRecord, config: CodecConfig, attach: Sequence[Path], *, with_annotations: bool
+) -> SpanObserver | None:
+    """Give what collects the files of a record, and of those that travel along."""
+    annotations = find_annotations(source.files) if with_annotations else []
+    side_files = side_sources([*annotations, *attach], source.files)
+    lossless = isinstance(config.fidelity, Lossless)
+    return source.restorer(side_files) if lossless else source.remaker(side_files)
 
 
 def decode_file(
@@ -130,12 +138,12 @@ def decode_file(
         A file exists or cannot be written.
     """
     with open_file(source, provider=provider, model=model, jobs=jobs) as file:
-        restoration = file.summary.restoration
         whole = start == 0 and stop in {None, file.n_frames}
-        if whole and layer == "signal" and fmt == "wfdb" and restoration:
+        originals = file.originals if whole and layer == "signal" and fmt == "wfdb" else Originals()
+        if originals.record_files:
             spans = file.hashed(_counted(file, 0, None, layer, progress))
-            originals = _originals(file)
             return restore(originals, spans, directory, force=force, name=file.name)
+        beside = restore(originals, (), directory, force=force, name=file.name)
         stop = file.n_frames if stop is None else stop
         spans = _counted(file, start, stop, layer, progress)
         name = file.header.name + ("_san" if layer == "san" else "")
@@ -143,7 +151,7 @@ def decode_file(
         if fmt == "npy":
             path = directory / f"{name}.npy"
             return [write_npy(path, channels, stop - start, spans, force=force)]
-        return write_wfdb(directory, name, file.header.fs, channels, spans, force=force)
+        return write_wfdb(directory, name, file.header.fs, channels, spans, force=force) + beside
 
 
 def verify_file(
@@ -216,37 +224,57 @@ def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None
     )
 
 
-def _verify_written(
-    stream: BinaryIO,
-    source: WfdbRecord,
-    session: SynthesisSession,
-    jobs: int | None,
-    progress: Progress | None,
-) -> None:
-    stream.seek(0)
-    try:
-        file = SanFile(stream, source.name, provider=session.provider, jobs=jobs)
-        _check(file, progress)
-    except CorruptError as error:
-        raise VerifyError(
-            f"{source.name}: the encoded record does not decode to its original ({error}); "
-            "nothing was kept, please report this"
-        ) from error
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What encodes and verifies: where SAN layers are computed, and by how many threads."""
+
+    session: SynthesisSession
+    jobs: int | None
+
+    def encode(
+        self,
+        source: WfdbRecord,
+        stream: BinaryIO,
+        config: CodecConfig,
+        restorer: SpanObserver | None,
+        progress: Progress | None,
+    ) -> tuple[SignalReport, ...]:
+        """Write a record; give what was made of its signals."""
+        signals = encode_stream(
+            source,
+            stream,
+            config,
+            session=self.session,
+            restorer=restorer,
+            progress=progress,
+            jobs=self.jobs,
+        )
+        stream.flush()
+        return signals
+
+    def verify(self, stream: BinaryIO, name: str, progress: Progress | None) -> None:
+        """Read back what was written; VerifyError unless all of it comes back."""
+        stream.seek(0)
+        try:
+            file = SanFile(stream, name, provider=self.session.provider, jobs=self.jobs)
+            _check(file, progress)
+        except CorruptError as error:
+            raise VerifyError(
+                f"{name}: the encoded record does not decode to its original ({error}); "
+                "nothing was kept, please report this"
+            ) from error
 
 
 def _check(file: SanFile, progress: Progress | None) -> None:
     """Decode everything; compare the hash of the samples, and of the files rebuilt from them."""
     spans = file.hashed(_counted(file, 0, None, "signal", progress))
-    if file.summary.restoration:
-        check(_originals(file), spans, file.name)
-    else:
-        for _ in spans:
-            pass
-
-
-def _originals(file: SanFile) -> Originals:
-    """Give the original files that a .san file stands for."""
-    return describe(file.summary.restoration, RecordShape.of(file.header), file.name)
+    originals = file.originals
+    if originals.record_files:
+        check(originals, spans, file.name)
+        return
+    for _ in spans:
+        pass
+    check(originals, (), file.name)
 
 
 def _counted(

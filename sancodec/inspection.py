@@ -17,6 +17,7 @@ from sancodec.formats.header import (
     LEVELS,
     Header,
 )
+from sancodec.formats.originals import Originals
 from sancodec.formats.parameters import (
     ORDER_REVERSED,
     CodecParameters,
@@ -73,7 +74,7 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
     layers = parameters.layers
     said = _say_layers(header, parameters)
     promise = promise_of(header, name)
-    originals = None
+    originals = Originals()
     if summary.restoration:
         originals = describe(summary.restoration, RecordShape.of(header), name)
     n_samples = header.n_frames * sum(channel.samples_per_frame for channel in header.channels)
@@ -85,8 +86,9 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         fs=header.fs,
         duration_seconds=header.n_frames / header.fs,
         n_bytes=n_bytes,
-        original_n_bytes=originals.original_n_bytes if originals else 0,
-        source_bits_per_sample=originals.source_bits_per_sample if originals else 0.0,
+        original_n_bytes=originals.original_n_bytes,
+        source_bits_per_sample=originals.source_bits_per_sample,
+        side_files={file.name: file.n_bytes for file in originals.side_files},
         layers=_layers(reader, n_bytes),
         level=_LEVEL_NAMES[header.level],
         model="; ".join(said) or "none",

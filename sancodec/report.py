@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sancodec.errors import ConfigError
@@ -94,6 +94,8 @@ class Report:
         are.
     fidelity : str
         What the file promises of its samples, in words.
+    side_files : dict of str to int
+        Bytes of the files that travel along, before they were compressed, by their names.
     """
 
     record: str
@@ -119,6 +121,7 @@ class Report:
     signals: tuple[SignalReport, ...] = ()
     structure: str = ""
     fidelity: str = "lossless"
+    side_files: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         total = sum(self.layers.values())

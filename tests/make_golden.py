@@ -310,6 +310,26 @@ def short() -> bytes:
     return encoded.getvalue()
 
 
+def attached() -> bytes:
+    """The files of such a record, and files that travel along: text, numbers, nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        header = write_attached(Path(folder))
+        encoded = io.BytesIO()
+        config = CodecConfig(model="none", level="fast")
+        attach = [header.with_name("notes.txt"), header.with_name("empty")]
+        encode_file(header, encoded, config, with_annotations=True, attach=attach)
+    return encoded.getvalue()
+
+
+def write_attached(folder: Path) -> Path:
+    """Write twelve leads, their annotations, and two other files; give the header."""
+    words = np.array([(1 << 10) | 90, (5 << 10) | 211, 0], "<u2")
+    (folder / "short.atr").write_bytes(words.tobytes())
+    (folder / "notes.txt").write_text("of a patient who does not exist\n", newline="\n")
+    (folder / "empty").touch()
+    return write_short(folder)
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
@@ -330,6 +350,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "scaled": scaled,
     "named": model,
     "short": short,
+    "attached": attached,
     "transformed": transformed,
     "bounded": bounded,
     "stepped": stepped,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from make_golden import FOLDER, GOLDEN, sample_hash, write_files, write_short
+from make_golden import FOLDER, GOLDEN, sample_hash, write_attached, write_files, write_short
 
 import sancodec
 from sancodec.base import FORM_BASE
@@ -45,7 +45,8 @@ def test_every_golden_file_decodes_to_its_samples(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "write", "version"), [("restored", write_files, 1), ("short", write_short, 2)]
+    ("name", "write", "version"),
+    [("restored", write_files, 1), ("short", write_short, 2), ("attached", write_attached, 2)],
 )
 def test_golden_files_give_back_the_files_of_their_record(
     tmp_path: Path, name: str, write: Callable[[Path], Path], version: int
@@ -68,7 +69,7 @@ def test_both_versions_of_the_container_are_among_the_golden_files() -> None:
     assert "model ecg" in named.model
 
 
-@pytest.mark.parametrize("name", ["restored", "short"])
+@pytest.mark.parametrize("name", ["restored", "short", "attached"])
 def test_damage_is_noticed_in_files_of_either_version(name: str) -> None:
     whole = golden(name).read_bytes()
 
