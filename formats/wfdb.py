@@ -37,7 +37,7 @@ class WfdbRecord:
         Frames per second.
     channels : tuple of Channel
     n_frames : int
-        From the header, or from the size of the first signal file when the header leaves it out.
+        From the header, or from the size of the shortest signal file where the header says none.
     header_bytes : bytes
         The header file as it is.
     source_bits_per_sample : float
@@ -248,14 +248,11 @@ def _make_reader(source: SourceFile) -> DatReader | FlacReader:
 def _count_frames(text: HeaderText, sources: Sequence[SourceFile], header_path: Path) -> int:
     """Give the number of frames, having checked that every file holds them."""
     available = [_available_frames(source, header_path) for source in sources]
-    if text.n_frames is None and available[0] == 0:
-        raise RecordError(f"{sources[0].path}: 0 samples; there is nothing to encode")
-    if text.n_frames == 0:
-        raise RecordError(
-            f"{header_path}: 0 samples; leave the length out of the first line to have it derived "
-            "from the signal file"
-        )
-    n_frames = available[0] if text.n_frames is None else text.n_frames
+    # A length of 0 is one that the header does not know, as header(5) of WFDB says.
+    n_frames = text.n_frames or min(available)
+    if n_frames == 0:
+        empty = sources[available.index(0)]
+        raise RecordError(f"{empty.path}: 0 samples; there is nothing to encode")
     for source, n_available in zip(sources, available, strict=True):
         if n_available < n_frames:
             raise RecordError(
