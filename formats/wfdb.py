@@ -72,9 +72,9 @@ class WfdbRecord:
         RecordError
             A file is missing, shorter than the header says, or the header says what cannot be.
         """
-        header_path = _find_header(path)
-        header_bytes = _read_header(header_path)
-        text = parse_header(_decode(header_bytes), header_path)
+        header_path = find_header(path)
+        header_bytes = read_header(header_path)
+        text = parse_header(decode_text(header_bytes), header_path)
         sources = [_make_source(header_path, lines) for lines in _group(text, header_path)]
         n_frames = _count_frames(text, sources, header_path)
         channels = tuple(line.channel for line in text.signals)
@@ -143,7 +143,14 @@ class WfdbRecord:
         )
 
 
-def _find_header(path: Path) -> Path:
+def find_header(path: Path) -> Path:
+    """Give the header of a record that is named by it, by its name, or by its signal file.
+
+    Raises
+    ------
+    RecordError
+        There is none.
+    """
     if path.suffix == ".hea":
         return path
     candidates = [path.with_name(path.name + ".hea"), path.with_suffix(".hea")]
@@ -158,7 +165,14 @@ def _find_header(path: Path) -> Path:
     )
 
 
-def _read_header(path: Path) -> bytes:
+def read_header(path: Path) -> bytes:
+    """Give the content of a header.
+
+    Raises
+    ------
+    RecordError
+        It cannot be read, is too large, or its name is none that can be given back everywhere.
+    """
     problem = find_name_problem(path.name)
     if problem:
         raise RecordError(f"{path}: the file name {problem}; rename the record")
@@ -176,7 +190,8 @@ def _read_header(path: Path) -> bytes:
     return content
 
 
-def _decode(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
+    """Give the text of a header."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -202,7 +217,8 @@ def _make_source(header_path: Path, lines: Sequence[SignalLine]) -> SourceFile:
     if problem or first.file_name in {"~", "-"}:
         raise RecordError(
             f"{header_path}: signal file {first.file_name!r} {problem or 'is no file'}; "
-            "signal files must stand beside the header"
+            "signal files must stand beside the header, and a layout belongs to the record of "
+            "several segments that names it"
         )
     formats = {line.format for line in lines}
     for fmt in formats:

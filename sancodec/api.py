@@ -18,6 +18,7 @@ from sancodec.formats.header import FIDELITY_LOSSLESS
 from sancodec.inspection import open_san
 from sancodec.recording import Channel, Recording
 from sancodec.san_file import SanFile
+from sancodec.segmented_file import SegmentedFile, open_stream
 
 
 def encode(
@@ -91,8 +92,11 @@ def decode(encoded: bytes | str | Path) -> Recording:
         return file.read()
 
 
-def open(encoded: bytes | str | Path, *, provider: str = "auto") -> SanFile:  # noqa: A001
+def open(encoded: bytes | str | Path, *, provider: str = "auto") -> SanFile | SegmentedFile:  # noqa: A001
     """Open a .san file for reading parts of it: ``sancodec.open(path).read(start, stop)``.
+
+    Of a record of several segments, ``read`` gives what readers of WFDB assemble of them, and
+    ``physical`` the same in physical units with NaN in gaps.
 
     Parameters
     ----------
@@ -109,11 +113,11 @@ def open(encoded: bytes | str | Path, *, provider: str = "auto") -> SanFile:  # 
         The file cannot be read.
     """
     if isinstance(encoded, bytes):
-        return SanFile(io.BytesIO(encoded), provider=provider)
+        return open_stream(io.BytesIO(encoded), provider=provider)
     path = Path(encoded)
     stream = open_san(path)
     try:
-        return SanFile(stream, str(path), provider=provider)
+        return open_stream(stream, str(path), provider=provider)
     except SancodecError:
         stream.close()
         raise

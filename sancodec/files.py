@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from sancodec import models
-from sancodec.codec import Progress, SpanObserver, encode_stream
+from sancodec.codec import Progress
 from sancodec.config import CodecConfig
-from sancodec.errors import CorruptError, VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_npy, write_wfdb
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import PendingFiles
-from sancodec.formats.restoration import check, restore
+from sancodec.formats.restoration import restore
+from sancodec.formats.segmented import open_record
 from sancodec.formats.side_files import find_annotations, side_sources
-from sancodec.formats.wfdb import WfdbRecord
 from sancodec.inspection import inspect_file, inspect_stream, open_san
-from sancodec.recording import Recording
-from sancodec.report import Report, SignalReport
-from sancodec.runtime import SynthesisSession, open_session
-from sancodec.salvage import LostSpan, Salvage
+from sancodec.records import RecordEncoder, check_file, counted, restore_file
+from sancodec.report import Report
+from sancodec.runtime import open_session
+from sancodec.salvage import LostSpan, Salvage, SegmentedSalvage
 from sancodec.san.kernels import KernelBank
 from sancodec.san_file import SanFile
+from sancodec.segmented_file import SegmentedFile, open_stream
 
 __all__ = [
     "decode_file",
@@ -87,27 +87,19 @@ def encode_file(
         The model, the provider or the settings cannot be had.
     """
     started = time.perf_counter()
-    source = WfdbRecord.open(record)
-    restorer = _restorer(source, config, attach, with_annotations=with_annotations)
-    work = _Work(session=open_session(provider), jobs=jobs)
+    # What loss leaves of a segment's header is its own: then none shares another's samples.
+    source = open_record(record, share=isinstance(config.fidelity, Lossless))
+    annotations = find_annotations(source.files) if with_annotations else []
+    side_files = side_sources([*annotations, *attach], source.files)
+    encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
     with _pending(target, force) as stream:
         encoding, verifying = _halves(progress) if verify else (progress, None)
-        signals = work.encode(source, stream, config, restorer, encoding)
+        signals = encoder.encode(source, side_files, stream, encoding)
         if verify:
-            work.verify(stream, source.name, verifying)
+            encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
     seconds = time.perf_counter() - started
     return replace(report, signals=signals, encode_seconds=seconds, verified=verify)
-
-
-def _restorer(
-    source: WfdbRecord, config: CodecConfig, attach: Sequence[Path], *, with_annotations: bool
-) -> SpanObserver | None:
-    """Give what collects the files of a record, and of those that travel along."""
-    annotations = find_annotations(source.files) if with_annotations else []
-    side_files = side_sources([*annotations, *attach], source.files)
-    lossless = isinstance(config.fidelity, Lossless)
-    return source.restorer(side_files) if lossless else source.remaker(side_files)
 
 
 def decode_file(
@@ -150,11 +142,10 @@ def decode_file(
         whole = start == 0 and stop in {None, file.n_frames}
         originals = file.originals if whole and layer == "signal" and fmt == "wfdb" else Originals()
         if originals.record_files:
-            spans = file.hashed(_counted(file.spans(), file.n_frames, progress))
-            return restore(originals, spans, directory, force=force, name=file.name)
+            return restore_file(file, directory, force=force, progress=progress)
         beside = restore(originals, (), directory, force=force, name=file.name)
         stop = file.n_frames if stop is None else stop
-        spans = _counted(file.spans(start, stop, layer=layer), stop - start, progress)
+        spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
         name = file.header.name + ("_san" if layer == "san" else "")
         channels = file.header.channels
         if fmt == "npy":
@@ -211,8 +202,8 @@ def salvage_file(
     """
     with open_file(source, provider=provider, model=model, damaged=True) as file:
         stop = file.n_frames if stop is None else stop
-        salvage = Salvage(file)
-        spans = _counted(salvage.spans(start, stop), stop - start, progress)
+        salvage = SegmentedSalvage(file) if isinstance(file, SegmentedFile) else Salvage(file)
+        spans = counted(salvage.spans(start, stop), stop - start, progress)
         name, channels = f"{file.header.name}_salvaged", file.header.channels
         if fmt == "npy":
             path = directory / f"{name}.npy"
@@ -221,7 +212,7 @@ def salvage_file(
             paths = write_wfdb(
                 directory, name, file.header.fs, channels, spans, force=force, with_lost=True
             )
-        return Salvaged(paths, stop - start, salvage.lost, file.container.problem)
+        return Salvaged(paths, stop - start, salvage.lost, salvage.problem)
 
 
 def verify_file(
@@ -240,7 +231,7 @@ def verify_file(
         Something differs; the message names it.
     """
     with open_file(source, provider=provider, model=model, jobs=jobs) as file:
-        _check(file, progress)
+        check_file(file, progress)
 
 
 @contextmanager
@@ -251,13 +242,13 @@ def open_file(
     model: str | None = None,
     jobs: int | None = 1,
     damaged: bool = False,
-) -> Iterator[SanFile]:
+) -> Iterator[SanFile | SegmentedFile]:
     """Open a .san file for reading; errors as of ``SanFile``."""
     name = str(source) if isinstance(source, Path) else "<stdin>"
     stream = open_san(source) if isinstance(source, Path) else source
     try:
         finder = _finder(model)
-        yield SanFile(
+        yield open_stream(
             stream, name, provider=provider, find_model=finder, jobs=jobs, damaged=damaged
         )
     finally:
@@ -296,67 +287,3 @@ def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None
         lambda done, total: progress(done, 2 * total),
         lambda done, total: progress(done + total, 2 * total),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    """What encodes and verifies: where SAN layers are computed, and by how many threads."""
-
-    session: SynthesisSession
-    jobs: int | None
-
-    def encode(
-        self,
-        source: WfdbRecord,
-        stream: BinaryIO,
-        config: CodecConfig,
-        restorer: SpanObserver | None,
-        progress: Progress | None,
-    ) -> tuple[SignalReport, ...]:
-        """Write a record; give what was made of its signals."""
-        signals = encode_stream(
-            source,
-            stream,
-            config,
-            session=self.session,
-            restorer=restorer,
-            progress=progress,
-            jobs=self.jobs,
-        )
-        stream.flush()
-        return signals
-
-    def verify(self, stream: BinaryIO, name: str, progress: Progress | None) -> None:
-        """Read back what was written; VerifyError unless all of it comes back."""
-        stream.seek(0)
-        try:
-            file = SanFile(stream, name, provider=self.session.provider, jobs=self.jobs)
-            _check(file, progress)
-        except CorruptError as error:
-            raise VerifyError(
-                f"{name}: the encoded record does not decode to its original ({error}); "
-                "nothing was kept, please report this"
-            ) from error
-
-
-def _check(file: SanFile, progress: Progress | None) -> None:
-    """Decode everything; compare the hash of the samples, and of the files rebuilt from them."""
-    spans = file.hashed(_counted(file.spans(), file.n_frames, progress))
-    originals = file.originals
-    if originals.record_files:
-        check(originals, spans, file.name)
-        return
-    for _ in spans:
-        pass
-    check(originals, (), file.name)
-
-
-def _counted(
-    spans: Iterable[Recording], total: int, progress: Progress | None
-) -> Iterator[Recording]:
-    done = 0
-    for span in spans:
-        yield span
-        done += span.n_frames
-        if progress is not None:
-            progress(done, total)

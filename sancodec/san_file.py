@@ -115,7 +115,7 @@ class SanFile:
         spans = self.spans(start, stop)
         if start == 0 and stop in {None, self.n_frames}:
             spans = self.hashed(spans)
-        return _join(self._empty(), list(spans))
+        return join(self._empty(), list(spans))
 
     def spans(
         self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
@@ -256,7 +256,8 @@ class SanFile:
         return start, stop
 
 
-def _join(empty: Recording, spans: list[Recording]) -> Recording:
+def join(empty: Recording, spans: list[Recording]) -> Recording:
+    """Give spans as one recording; ``empty`` where there are none."""
     if not spans:
         return empty
     signals = tuple(

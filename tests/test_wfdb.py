@@ -151,7 +151,7 @@ def test_signals_in_several_files_and_formats_are_read(tmp_path: Path) -> None:
         ("rec 1 360 1000\nrec.dat 212 NaN/mV 12 0\n", "gain 'NaN/mV'"),
         ("rec 1 360 1000\nrec.dat 212 1e999\n", "gain '1e999'"),
         ("rec 1 360 1000\nrec.dat 212 twelve\n", "gain 'twelve'"),
-        ("rec/2 1 360 1000\na 500\nb 500\n", "several segments, which is not supported"),
+        ("rec/2 1 360 1000\na 500\nb 500\n", "a record of several segments, not one of them"),
         ("rec 1 360 1000\n~ 0\n", "signal file '~'"),
         ("rec 1 360 1000\n../rec.dat 212\n", "must stand beside the header"),
         ("rec 1 360 1000\n/etc/passwd 212\n", "must stand beside the header"),
