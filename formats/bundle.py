@@ -30,6 +30,7 @@ from sancodec.formats.sections import (
     END_MAGIC,
     MAGIC,
     MAX_FOOTER_BYTES,
+    SECTION_INDEX,
     Span,
     checksum_of,
     encode_section,
@@ -213,6 +214,11 @@ class BundleReader:
             raise reader.corrupt("checksum", f"CRC-32 at offset {offset} differs; copy it again")
         kind = reader.u8("section type")
         n_payload = reader.varint("section length")
+        if kind == SECTION_INDEX:
+            raise TruncatedError(
+                f"{self._name}: the file ends with a segment and has no table of its segments: it "
+                "was cut short; copy it again from its origin"
+            )
         if kind != SECTION_TABLE or n_payload != reader.remaining:
             raise reader.corrupt("section", f"type {kind} of {n_payload} bytes")
         stored = reader.counted("fields", MAX_TABLE_BYTES)

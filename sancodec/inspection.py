@@ -84,7 +84,9 @@ def _inspect_segments(bundle: BundleReader, name: str) -> tuple[Report, list[Spa
         spans += [Span(offset + s.offset, s.n_bytes, f"member {i}, {s.what}") for s in own]
     spans += last
     shape = RecordShape(name=table.name, samples_per_frame=(), n_frames=0)
-    originals = describe(table.restoration, shape, name)
+    originals = Originals()
+    if table.restoration:
+        originals = describe(table.restoration, shape, name)
     members = [segment.member for segment in table.segments if segment.member is not None]
     report = combine(
         reports,

@@ -89,6 +89,8 @@ class SegmentedFile:
     @property
     def originals(self) -> Originals:
         """The original files that belong to no single segment."""
+        if not self.header.restoration:
+            return Originals()
         shape = RecordShape(name=self.header.name, samples_per_frame=(), n_frames=0)
         return describe(self.header.restoration, shape, self.name)
 

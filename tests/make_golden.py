@@ -336,6 +336,38 @@ def write_attached(folder: Path) -> Path:
     return write_short(folder)
 
 
+def write_several(folder: Path) -> Path:
+    """Write segments of a variable layout, with gaps; two of them have the same samples."""
+    leads = [signal[:700] for signal in _simulated(4.0, 2).signals]
+    pressure = (leads[0] // 8 - 20).astype(np.int32)
+    leads[0][300:310] = -(1 << 11)
+    _write_signals(folder / "sev_1.dat", 212, leads, b"", b"")
+    _write_signals(folder / "sev_2.dat", 80, [pressure[:333], leads[1][:333] // 16], b"", b"x")
+    ecg = "212 200(10)/mV 12 0 0 0 0"
+    order = "sev_layout 0\n~ 200\nsev_1 700\nsev_2 333\n~ 67\nsev_3 700\n"
+    first = f"sev_1.dat {ecg} II\nsev_1.dat {ecg} V\n"
+    texts = {
+        "several": f"several/6 3 {FS:g} 2000\n{order}",
+        "sev_layout": f"sev_layout 3 {FS:g} 0\n~ 0 400/mV 12 0 0 0 0 II\n"
+        "~ 0 200(10)/mV 12 0 0 0 0 V\n~ 0 2(-90)/mmHg 8 0 0 0 0 ABP\n",
+        "sev_1": f"sev_1 2 {FS:g} 700\n{first}",
+        "sev_2": f"sev_2 2 {FS:g} 333\nsev_2.dat 80 2(-90)/mmHg 8 0 0 0 0 ABP\n"
+        "sev_2.dat 80 12.5/mV 8 0 0 0 0 V\n",
+        "sev_3": f"sev_3 2 {FS:g} 700\n{first}# once more\n",
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.hea").write_text(text, newline="\n")
+    return folder / "several.hea"
+
+
+def several() -> bytes:
+    """A record of several segments: a layout, gaps, other gains, and the same samples twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = io.BytesIO()
+        encode_file(write_several(Path(folder)), encoded, CodecConfig(model="none"))
+    return encoded.getvalue()
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
@@ -357,6 +389,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "named": model,
     "short": short,
     "attached": attached,
+    "several": several,
     "placed": placed,
     "transformed": transformed,
     "bounded": bounded,
