@@ -111,6 +111,7 @@ from sancodec.files import encode_file
 @click.pass_context
 def encode(
     context: click.Context,
+    /,
     *,
     records: tuple[str, ...],
     output: str | None,
@@ -134,7 +135,6 @@ def encode(
     record of the signals as they come back.
 
     RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat).
-    Annotations and other files that are taken in come back beside the record.
 
     \b
     Example:

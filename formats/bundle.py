@@ -180,8 +180,10 @@ class BundleReader:
         self.table = self._read_table(section, offset)
         sizes = self.table.member_sizes
         self.offsets = tuple(len(_START) + sum(sizes[:i]) for i in range(len(sizes)))
-        self._spans = (Span(offset, end - offset, "table of segments and restoration"),)
-        self._spans += (Span(end, self.n_bytes - end, "footer"),)
+        self._spans = (
+            Span(offset, end - offset, "table of segments and restoration"),
+            Span(end, self.n_bytes - end, "footer"),
+        )
 
     def member(self, i: int) -> Window:
         """Give member ``i`` as a stream."""

@@ -276,9 +276,8 @@ class _Fit:
 
     def _lacks(self, place: int, signal: NDArray[np.int32]) -> NDArray[np.bool_]:
         # What salvage marks as lost is NO_SAMPLE, whatever the format.
-        lost = signal == NO_SAMPLE
-        missing = self._missing[place]
-        return lost if missing is None else lost | (signal == missing)
+        values = (NO_SAMPLE, self._missing[place])
+        return np.isin(signal, [value for value in values if value is not None])
 
 
 def _whole_or_part(file: SanFile, first: int, last: int) -> Iterator[Recording]:
