@@ -73,7 +73,29 @@ def read_side_files(originals: Originals, name: str = "") -> dict[str, bytes]:
     CorruptError
         A file is damaged.
     """
-    return {file.name: _read(file, name) for file in originals.side_files}
+    return {file.name: read_whole(file, name) for file in originals.side_files}
+
+
+def read_whole(file: OriginalFile, name: str) -> bytes:
+    """Give the content of a file that no samples predict.
+
+    Raises
+    ------
+    CorruptError
+        It is damaged.
+    """
+    what = f"{name}: {file.name}" if name else file.name
+    correction = file.correction
+    if correction.start or correction.n_bytes != file.n_bytes:
+        raise CorruptError(f"{what}: {correction.n_bytes} of its {file.n_bytes} bytes are there")
+    reader = CorrectionReader(correction, what)
+    content = bytearray()
+    # In pieces: memory is taken for what is there, not for what is claimed.
+    while len(content) < file.n_bytes:
+        content += reader.take(min(_PIECE_BYTES, file.n_bytes - len(content))).data
+    if not hashlib.sha256(content).digest().startswith(file.sha256):
+        raise ChecksumError(f"{what}: SHA-256 differs from that of the original")
+    return bytes(content)
 
 
 def is_annotation(content: bytes) -> bool:
@@ -117,18 +139,3 @@ def _check(path: Path) -> None:
         raise RecordError(
             f"{path}: {n_bytes} bytes, at most {MAX_SIDE_FILE_BYTES} can travel along with a record"
         )
-
-
-def _read(file: OriginalFile, name: str) -> bytes:
-    what = f"{name}: {file.name}" if name else file.name
-    correction = file.correction
-    if correction.start or correction.n_bytes != file.n_bytes:
-        raise CorruptError(f"{what}: {correction.n_bytes} of its {file.n_bytes} bytes are there")
-    reader = CorrectionReader(correction, what)
-    content = bytearray()
-    # In pieces: memory is taken for what is there, not for what is claimed.
-    while len(content) < file.n_bytes:
-        content += reader.take(min(_PIECE_BYTES, file.n_bytes - len(content))).data
-    if not hashlib.sha256(content).digest().startswith(file.sha256):
-        raise ChecksumError(f"{what}: SHA-256 differs from that of the original")
-    return bytes(content)

@@ -100,6 +100,11 @@ class WfdbRecord:
         )
         return tuple(itertools.chain.from_iterable(values))
 
+    @property
+    def is_flac(self) -> bool:
+        """Whether all signal files are FLAC streams, of which no sample is left out."""
+        return all(file.format in BITS and not file.byte_offset for file in self.files[1:])
+
     def read(self, start: int, stop: int) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), in ADC units.
 

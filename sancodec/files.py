@@ -99,7 +99,9 @@ def encode_file(
             encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
     seconds = time.perf_counter() - started
-    return replace(report, signals=signals, encode_seconds=seconds, verified=verify)
+    return replace(
+        report, signals=signals or report.signals, encode_seconds=seconds, verified=verify
+    )
 
 
 def decode_file(

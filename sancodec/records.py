@@ -90,6 +90,7 @@ class RecordEncoder:
             restorer=source.restorer(side_files) if lossless else source.remaker(side_files),
             progress=progress,
             jobs=self.jobs,
+            carried=lossless and source.is_flac,
         )
 
     def _encode_segments(

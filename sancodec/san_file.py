@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from sancodec.base import base_of, decode_base, decode_base_layers
+from sancodec.carried import CarriedSignals
 from sancodec.chunk import decode_chunk, decode_layers
 from sancodec.errors import ChecksumError, ConfigError, CorruptError
 from sancodec.formats.container import ContainerReader
@@ -71,6 +72,7 @@ class SanFile:
         self._source = source
         self._provider = provider
         self._session: SynthesisSession | None = None
+        self._carried: CarriedSignals | None = None
         plan = (self.header, name) if find_model is None else (self.header, name, find_model)
         self.plan = plan_of(*plan)
 
@@ -162,10 +164,20 @@ class SanFile:
         return self._decode_layers(i, self._payload(i))
 
     def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
+        if not payload:
+            return self._carried_chunk(i), ()
         n_frames, session = self.container.chunks[i].n_frames, self._open()
         decode = decode_chunk if self.plan.structure is None else decode_base
         with self._naming(i):
             return decode(payload, self._empty(), self.plan, n_frames, session)
+
+    def _carried_chunk(self, i: int) -> Recording:
+        header, entry = self.header, self.container.chunks[i]
+        if self._carried is None:
+            self._carried = CarriedSignals(self.originals, self.name)
+        span = range(entry.start, entry.start + entry.n_frames)
+        with self._naming(i):
+            return self._carried.read(header.name, header.fs, header.channels, span)
 
     def _decode_layers(self, i: int, payload: bytes) -> tuple[SanLayer, ...]:
         session = self._open()

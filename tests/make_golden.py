@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -368,6 +369,27 @@ def several() -> bytes:
     return encoded.getvalue()
 
 
+def write_flac(folder: Path) -> Path:
+    """Write two leads of several samples per frame in FLAC, and one beside them."""
+    first, second, third = (signal[:600] for signal in _simulated(4.0, 3).signals)
+    pair = np.stack([first, second], axis=1).astype(np.int16)
+    soundfile.write(folder / "flac.e", pair, 360, format="FLAC", subtype="PCM_16")
+    soundfile.write(folder / "flac.p", third.astype(np.int16), 360, format="FLAC")
+    lead = "flac.e 516x2 200/mV 16 0 0 0 0"
+    text = f"flac 3 125 300\n{lead} II\n{lead} V\nflac.p 516x2 200/mV 16 0 0 0 0 V5\n"
+    header = folder / "flac.hea"
+    header.write_text(text, newline="\n")
+    return header
+
+
+def carried() -> bytes:
+    """Signal files in FLAC, which hold the samples."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = io.BytesIO()
+        encode_file(write_flac(Path(folder)), encoded, CodecConfig())
+    return encoded.getvalue()
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
@@ -390,6 +412,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "short": short,
     "attached": attached,
     "several": several,
+    "carried": carried,
     "placed": placed,
     "transformed": transformed,
     "bounded": bounded,

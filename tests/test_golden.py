@@ -83,7 +83,7 @@ def test_all_versions_of_the_container_are_among_the_golden_files() -> None:
     assert "model ecg" in named.model
 
 
-@pytest.mark.parametrize("name", ["restored", "short", "attached", "placed"])
+@pytest.mark.parametrize("name", ["restored", "short", "attached", "placed", "carried"])
 def test_damage_is_noticed_in_files_of_every_version(name: str) -> None:
     whole = golden(name).read_bytes()
 

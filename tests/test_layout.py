@@ -26,7 +26,7 @@ LAYERS = (
     ("models",),
     ("layers",),
     ("chunk",),
-    ("base",),
+    ("base", "carried"),
     ("parameters",),
     ("layer_search",),
     ("layer_choice",),
