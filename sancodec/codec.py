@@ -33,6 +33,7 @@ from sancodec.lossy_file import LossyFile
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import header_kernels, parameters_of, plan_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
+from sancodec.progress import Progress
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
 from sancodec.residual.coder import FRACTION_BITS
@@ -44,9 +45,6 @@ from sancodec.structure.record import with_derived
 LAYERS = ("signal", "san")
 
 LOSS_WINDOW = 1000
-
-Progress = Callable[[int, int], None]
-"""Called with the frames done, and the frames in all."""
 
 
 class SpanObserver(Protocol):
@@ -171,7 +169,8 @@ def encode_stream(
     if isinstance(config.fidelity, Lossless):
         header, plan, pieces = _exact_pieces(source, config, session, jobs_of(jobs))
     else:
-        encoder = LossyEncoder(source, session, chunk_frames_of(source, config), jobs_of(jobs))
+        chunk_frames = chunk_frames_of(source, config)
+        encoder = LossyEncoder(source, session, chunk_frames, jobs_of(jobs), progress)
         n_beside = 0 if restorer is None else restorer.n_bytes
         header, plan, pieces = _lossy_pieces(source, config, encoder, n_beside)
     writer = ContainerWriter(target, header)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sancodec import models
-from sancodec.codec import Progress, SanFile, encode_stream
+from sancodec.codec import SanFile, encode_stream
 from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError, VerifyError
 from sancodec.fidelity import Lossless
@@ -21,6 +21,7 @@ from sancodec.formats.output import PendingFiles
 from sancodec.formats.restoration import RecordShape, check, describe, restore
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.inspection import inspect_file, inspect_stream, open_san
+from sancodec.progress import Progress
 from sancodec.recording import Recording
 from sancodec.report import Report
 from sancodec.runtime import SynthesisSession, open_session
@@ -207,13 +208,20 @@ def _pending(target: Path | BinaryIO, force: bool) -> Iterator[BinaryIO]:
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
-    """Give a progress for encoding and one for verifying, each half of the way."""
+    """Give a progress for encoding and one for verifying, each half of the way.
+
+    Passes of a lossy encoder are as long as nobody knows: each is a way of its own.
+    """
     if progress is None:
         return None, None
-    return (
-        lambda done, total: progress(done, 2 * total),
-        lambda done, total: progress(done + total, 2 * total),
-    )
+
+    def encoding(done: int, total: int, step: str = "") -> None:
+        progress(done, total if step else 2 * total, step)
+
+    def verifying(done: int, total: int, step: str = "") -> None:
+        progress(done + total, 2 * total)
+
+    return encoding, verifying
 
 
 def _verify_written(

@@ -15,7 +15,7 @@ LAYERS = (
     ("errors",),
     ("recording",),
     ("fidelity",),
-    ("config", "metrics", "placement", "parallel", "signal_types"),
+    ("config", "metrics", "placement", "parallel", "progress", "signal_types"),
     ("report",),
     ("entropy",),
     ("runtime",),
