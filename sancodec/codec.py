@@ -20,7 +20,14 @@ from sancodec.base import (
     encode_base,
     find_structure,
 )
-from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
+from sancodec.chunk import (
+    ChunkPart,
+    EncodedChunk,
+    decode_chunk,
+    decode_layers,
+    encode_chunk,
+    take_parts,
+)
 from sancodec.config import CodecConfig
 from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
 from sancodec.fidelity import Lossless
@@ -379,6 +386,14 @@ class SanFile:
     def layers(self, i: int) -> tuple[SanLayer, ...]:
         """Decode the SAN layers of chunk ``i`` alone; ConfigError where the record has none."""
         return self._decode_layers(i, self.container.read_chunk(i))
+
+    def parts(self, i: int) -> list[ChunkPart]:
+        """Give the parts of chunk ``i``, of a file without a structure; residuals as coded."""
+        assert self.plan.structure is None
+        n_frames, session = self.container.chunks[i].n_frames, self._open()
+        payload = self.container.read_chunk(i)
+        with self._naming(i):
+            return list(take_parts(payload, self.header.name, self.plan, n_frames, session))
 
     def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
         n_frames, session = self.container.chunks[i].n_frames, self._open()

@@ -42,7 +42,7 @@ LAYERS = (
     ("api",),
     ("simulate", "picture", "beats"),
     ("beat_comparison",),
-    ("evaluation",),
+    ("evaluation", "export", "reconstruct"),
     ("training",),
     ("experiments",),
     ("cli",),
@@ -54,7 +54,8 @@ PLACES = {
     "torch": ("training",),
     "onnx": ("training",),
     "scipy": ("training",),
-    "onnxruntime": ("runtime",),
+    # reconstruct is a script that sancodec export gives away.
+    "onnxruntime": ("runtime", "reconstruct"),
     "wfdb": ("formats", "simulate", "beats", "experiments.fetch"),
     "soundfile": ("formats",),
     "matplotlib": ("picture", "experiments.figures"),
