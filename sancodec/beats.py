@@ -142,5 +142,5 @@ def _beats_among(
     marked = np.array([symbol in _LABELS for symbol in symbols], bool)
     if not marked.any():
         return None
-    beats = np.asarray(frames, np.int64)[marked]
-    return beats[(beats >= 0) & (beats < n_frames)]
+    beats: NDArray[np.int64] = np.asarray(frames, np.int64)[marked]
+    return np.asarray(beats[(beats >= 0) & (beats < n_frames)])
