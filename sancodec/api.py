@@ -10,13 +10,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.codec import SanFile, encode_stream
+from sancodec.codec import encode_stream
 from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError, SancodecError, VerifyError
 from sancodec.formats.arrays import ArraySource
 from sancodec.formats.header import FIDELITY_LOSSLESS
 from sancodec.inspection import open_san
 from sancodec.recording import Channel, Recording
+from sancodec.san_file import SanFile
 
 
 def encode(

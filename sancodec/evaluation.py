@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sancodec.beat_comparison import BeatReport, judge_of, say_agreement
 from sancodec.beats import Agreement
-from sancodec.codec import SanFile, SpanObserver, encode_stream
+from sancodec.codec import SpanObserver, encode_stream
 from sancodec.config import CodecConfig
 from sancodec.distortion import Tallies
 from sancodec.errors import ConfigError
@@ -26,6 +26,7 @@ from sancodec.fidelity import Fidelity, Lossless, MaxError, TargetPrdn, TargetSi
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.progress import Progress
 from sancodec.runtime import SynthesisSession, open_session
+from sancodec.san_file import SanFile
 
 
 @dataclass(frozen=True, kw_only=True)

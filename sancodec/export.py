@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.chunk import MODE_BOUNDED, MODE_TRANSFORM, ChunkPart
-from sancodec.codec import SanFile
 from sancodec.errors import ConfigError
 from sancodec.formats.output import PendingFiles
 from sancodec.layers import SanLayer, SanPlan, regressors
@@ -26,6 +25,7 @@ from sancodec.residual.transform.bounded import take_bounded
 from sancodec.residual.transform.coding import TransformCode, take_transform
 from sancodec.residual.transform.rotation import pairs_of, turns
 from sancodec.san.synthesis import N_PHASES
+from sancodec.san_file import SanFile
 from sancodec.structure.record import base_header
 
 Arrays = dict[str, NDArray[Any]]

@@ -16,7 +16,6 @@ import sancodec.models
 from sancodec import reconstruct
 from sancodec.chunk import MODE_STEPPED
 from sancodec.cli.main import main
-from sancodec.codec import SanFile
 from sancodec.config import CodecConfig
 from sancodec.errors import ConfigError
 from sancodec.export import export_file
@@ -27,6 +26,7 @@ from sancodec.residual.coder import FRACTION_BITS
 from sancodec.residual.transform.centroids import put_back
 from sancodec.residual.transform.rotation import pairs_of, turns, unrotate
 from sancodec.residual.transform.wavelet import bands_of, synthesise
+from sancodec.san_file import SanFile
 from sancodec.simulate import Simulation, simulate_record
 
 # An import of sancodec fails in it, wherever it is installed.
