@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sancodec.cli._evaluation_report import Outputs
-from sancodec.cli._options import force_option, jobs_option, provider_option
+from sancodec.cli._options import force_option, jobs_option, level_option, provider_option
 from sancodec.cli._terminal import for_each, progress_bar
 from sancodec.config import CodecConfig
 from sancodec.evaluation import Settings, evaluate_record
@@ -60,9 +60,7 @@ def _numbers(
     metavar="SECONDS",
     help="Take so much from the start of each record.  [default: all of it]",
 )
-@click.option(
-    "--level", type=click.Choice(["fast", "default", "max"]), default="default", show_default=True
-)
+@level_option
 @click.option(
     "--model",
     default="auto",

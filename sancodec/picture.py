@@ -108,12 +108,7 @@ def draw_layers(picture: LayerPicture, target: Path) -> None:
     OSError
         ``target`` cannot be written.
     """
-    # Imported here: decoding and inspecting never draw, and must start at once.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(10, 7), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(10, 7)
     figure.suptitle(picture.title)
     axes = figure.subplots(4, 1, sharex=True)
     time = np.arange(picture.original.size) / picture.fs
@@ -148,13 +143,9 @@ def draw_kernels(bank: KernelBank, title: str, target: Path) -> None:
     OutputError
         The file cannot be written, or its suffix names no format.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
     n_columns = min(bank.n_kernels, _MAX_COLUMNS)
     n_rows = -(-bank.n_kernels // n_columns)
-    figure = Figure(figsize=(0.4 + 2.0 * n_columns, 0.4 + 1.3 * n_rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(0.4 + 2.0 * n_columns, 0.4 + 1.3 * n_rows)
     figure.suptitle(title)
     axes = np.ravel(figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False))
     seconds = (np.arange(bank.n_taps) - bank.centre) / bank.fs
@@ -183,12 +174,9 @@ def draw_rates(curves: Mapping[str, Sequence[tuple[float, float]]], target: Path
     OutputError
         The file cannot be written, or its suffix names no format.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
     from matplotlib.ticker import FuncFormatter  # noqa: PLC0415
 
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(7, 5)
     axis = figure.subplots()
     for name, points in curves.items():
         rates, errors = zip(*sorted(points), strict=True)
@@ -210,6 +198,17 @@ _LEGEND_ROWS = 16
 
 # Same samples, same picture: the date stays out of the file.
 _WITHOUT_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".png": {"Software": None}}
+
+
+def _figure(width: float, height: float) -> Any:
+    """Give an empty figure of so many inches."""
+    # Imported here: decoding and inspecting never draw, and must start at once.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _save(figure: Any, target: Path, dpi: int = 110) -> None:
