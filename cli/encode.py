@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from sancodec.cli._options import force_option, jobs_option, provider_option
+from sancodec.cli._options import force_option, jobs_option, level_option, provider_option
 from sancodec.cli._report import print_report
 from sancodec.cli._terminal import for_each, progress_bar
 from sancodec.config import CodecConfig
@@ -47,14 +47,7 @@ from sancodec.files import encode_file
     show_default=True,
     help="Kernels from the model, or fitted to the record and kept in its file.",
 )
-@click.option(
-    "--level",
-    type=click.Choice(["fast", "default", "max"]),
-    default="default",
-    show_default=True,
-    help="fast decodes several times as fast as default; max is smaller still, at a tenth of its "
-    "speed.",
-)
+@level_option
 @click.option(
     "--chunk",
     type=float,

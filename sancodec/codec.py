@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol
 
@@ -29,6 +29,7 @@ from sancodec.lossy_file import LossyFile
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import header_kernels, parameters_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
+from sancodec.progress import Progress
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
 from sancodec.runtime import SynthesisSession, open_session
@@ -37,9 +38,6 @@ from sancodec.spans import WideSpan, wide_spans
 from sancodec.structure.record import with_derived
 
 LOSS_WINDOW = 1000
-
-Progress = Callable[[int, int], None]
-"""Called with the frames done, and the frames in all."""
 
 
 class SpanObserver(Protocol):
@@ -149,7 +147,8 @@ def encode_stream(
     elif isinstance(config.fidelity, Lossless):
         header, plan, pieces = _exact_pieces(source, config, session, jobs_of(jobs))
     else:
-        encoder = LossyEncoder(source, session, chunk_frames_of(source, config), jobs_of(jobs))
+        chunk_frames = chunk_frames_of(source, config)
+        encoder = LossyEncoder(source, session, chunk_frames, jobs_of(jobs), progress)
         n_beside = 0 if restorer is None else restorer.n_bytes
         header, plan, pieces = _lossy_pieces(source, config, encoder, n_beside)
     writer = ContainerWriter(target, header)
