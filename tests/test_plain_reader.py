@@ -28,8 +28,13 @@ from sancodec.files import encode_file
 HASHES = json.loads((FOLDER / "samples.json").read_text())
 # The reader is slow: of these only the first chunks are read, unless all of them is asked for.
 FIRST_CHUNKS = {
-    "fitted": 1, "lagged": 1, "layers": 1, "started": 2,
-    "model": 0, "maximal": 0, "transformed": 0,
+    "fitted": 1,
+    "lagged": 1,
+    "layers": 1,
+    "started": 2,
+    "model": 0,
+    "maximal": 0,
+    "transformed": 0,
 }
 SOURCES = sorted(Path(plain_reader.__file__).parent.glob("*.py"))
 FOREIGN = set(sys.stdlib_module_names) - {"importlib", "runpy"} | {"numpy", "zstandard"}
