@@ -26,7 +26,7 @@ LAYERS = (
     ("models",),
     ("layers",),
     ("chunk",),
-    ("base",),
+    ("base", "carried"),
     ("parameters",),
     ("layer_search",),
     ("layer_choice",),
@@ -36,8 +36,11 @@ LAYERS = (
     ("lossy_search",),
     ("lossy_bounds",),
     ("lossy_file",),
+    ("signal_view",),
     ("codec", "san_file"),
+    ("segmented_file",),
     ("inspection", "salvage"),
+    ("records",),
     ("files",),
     ("api",),
     ("simulate", "picture"),
@@ -60,6 +63,7 @@ PLACES = {
     "zstandard": ("formats",),
     "click": ("cli",),
     "rich": ("cli",),
+    "fsspec": ("formats.remote",),
 }
 
 ROOT = Path(__file__).resolve().parent.parent
