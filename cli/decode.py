@@ -19,6 +19,7 @@ from sancodec.cli._source import opened, rewound
 from sancodec.cli._terminal import for_each, printable, progress_bar
 from sancodec.errors import CorruptError
 from sancodec.files import Salvaged, decode_file, open_file, salvage_file
+from sancodec.formats.remote import is_url
 
 
 @click.command()
@@ -28,7 +29,7 @@ from sancodec.files import Salvaged, decode_file, open_file, salvage_file
     "--output",
     "directory",
     metavar="DIR",
-    help="Folder to write to.  [default: beside FILE.san; of stdin, the working folder]",
+    help="Folder to write to.  [default: beside FILE.san; of stdin or a URL, the working folder]",
 )
 @click.option(
     "--layer",
@@ -81,9 +82,9 @@ def decode(
 ) -> None:
     """Give back the original files of .san files byte for byte, or a part of their signal.
 
-    FILE.san may be - for stdin. With --salvage, a file that is whole decodes as without it; of a
-    damaged one each lost part is named, what is left becomes a new record with WFDB's value for
-    invalid samples in the lost parts, and the exit code is 3 all the same.
+    FILE.san may be - for stdin, or a URL. With --salvage, a file that is whole decodes as without
+    it; of a damaged one each lost part is named, what is left becomes a new record with WFDB's
+    value for invalid samples in the lost parts, and the exit code is 3 all the same.
 
     \b
     Example:
@@ -141,7 +142,7 @@ def _span(
 def _directory(source: str, directory: str | None) -> Path:
     if directory is not None:
         return Path(directory)
-    return Path() if source == "-" else Path(source).parent
+    return Path() if source == "-" or is_url(source) else Path(source).parent
 
 
 def _say_salvaged(source: str, salvaged: Salvaged) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -84,6 +84,18 @@ from sancodec.files import encode_file
     is_flag=True,
     help="Keep the SAN layer alone, as the paper does: kernels and activations.",
 )
+@click.option(
+    "--with-annotations",
+    is_flag=True,
+    help="Take the annotation files of the record (100.atr) into its file, too.",
+)
+@click.option(
+    "--attach",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Take this file in, too; may be given several times.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
 @jobs_option
@@ -92,6 +104,7 @@ from sancodec.files import encode_file
 @click.pass_context
 def encode(
     context: click.Context,
+    /,
     *,
     records: tuple[str, ...],
     output: str | None,
@@ -99,16 +112,14 @@ def encode(
     kernels: str,
     level: str,
     chunk: float | None,
-    prdn: float | None,
-    max_error: str | None,
-    ratio: float | None,
-    bits_per_sample: float | None,
-    san_only: bool,
+    with_annotations: bool,
+    attach: tuple[Path, ...],
     no_verify: bool,
     provider: str,
     jobs: int | None,
     force: bool,
     as_json: bool,
+    **loss: Any,
 ) -> None:
     """Compress WFDB records, each to one .san file.
 
@@ -129,7 +140,7 @@ def encode(
         kernels=kernels,
         level=level,
         chunk_seconds=chunk,
-        fidelity=_fidelity(prdn, max_error, ratio, bits_per_sample, san_only),
+        fidelity=_fidelity(**loss),
     )
     targets = _targets(records, output)
 
@@ -145,6 +156,8 @@ def encode(
                 provider=provider,
                 jobs=jobs,
                 progress=progress,
+                with_annotations=with_annotations,
+                attach=attach,
             )
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))
 
@@ -152,6 +165,7 @@ def encode(
 
 
 def _fidelity(
+    *,
     prdn: float | None,
     max_error: str | None,
     ratio: float | None,

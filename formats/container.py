@@ -47,6 +47,7 @@ __all__ = ["ChunkEntry", "ContainerReader", "ContainerWriter", "Header", "Span",
 _N_START = len(MAGIC) + 1
 _N_OLD_FOOTER = 8 + len(END_MAGIC)
 _N_OLD_HASH = 32
+_N_END = 1024
 
 
 class ContainerWriter:
@@ -128,6 +129,8 @@ class ContainerReader:
         self._source = source
         self._name = name
         self._n_bytes = source.seek(0, 2)
+        self._ends: list[tuple[int, bytes]] = []
+        self._fetch_ends()
         self._spans: list[Span] = []
         self._version = self._check_start()
         index_offset, end = self._find_index()
@@ -281,7 +284,9 @@ class ContainerReader:
         self, offset: int, stop: int, kind: int, what: str, place: int | None = None
     ) -> tuple[bytes, int]:
         """Give the payload of a section that ends at ``stop`` or before, and its whole size."""
-        head = self._read(offset, max(0, min(MAX_HEAD_BYTES, stop - offset)))
+        # The end of a chunk is known: one reading, which counts where files are far away.
+        n_head = stop - offset if kind == SECTION_CHUNK else min(MAX_HEAD_BYTES, stop - offset)
+        head = self._read(offset, max(0, n_head))
         reader = ByteReader(head, f"{self._name}: {what}", offset)
         found = reader.u8("section type")
         n_payload = reader.varint("section length")
@@ -291,7 +296,7 @@ class ContainerReader:
                 f"{self._name}: {what}: section of {n_bytes} bytes at offset {offset}, "
                 f"{stop - offset} left for it; the file is damaged, copy it again from its origin"
             )
-        section = self._read(offset, n_bytes)
+        section = head[:n_bytes] if len(head) >= n_bytes else self._read(offset, n_bytes)
         expected = int.from_bytes(section[-CRC_BYTES:], "little")
         if checksum_of(section[:-CRC_BYTES], place) != expected:
             raise ChecksumError(
@@ -304,7 +309,16 @@ class ContainerReader:
             )
         return section[reader.offset : -CRC_BYTES], n_bytes
 
+    def _fetch_ends(self) -> None:
+        """Read both ends of the file, which hold the header and the index of most."""
+        for offset in (0, max(0, self._n_bytes - _N_END)):
+            n_bytes = min(_N_END, self._n_bytes - offset)
+            self._ends.append((offset, self._read(offset, n_bytes)))
+
     def _read(self, offset: int, n_bytes: int) -> bytes:
+        for first, piece in self._ends:
+            if first <= offset and offset + n_bytes <= first + len(piece):
+                return piece[offset - first : offset - first + n_bytes]
         self._source.seek(offset)
         taken = self._source.read(n_bytes)
         if len(taken) != n_bytes:

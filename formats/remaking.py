@@ -15,7 +15,7 @@ from sancodec.formats.dat import DatPacker
 from sancodec.formats.listing import FILE_HASH_BYTES, encode_originals
 from sancodec.formats.originals import OriginalFile, RecordShape, make_layout
 from sancodec.formats.predicted import SampleFacts, compress_header
-from sancodec.formats.restoration import SourceFile, known_prolog
+from sancodec.formats.source_files import SourceFile, known_prolog
 from sancodec.recording import Recording
 
 # File, format, gain, resolution and zero; then the initial value, and the checksum.
@@ -42,6 +42,8 @@ class Remaker:
     first_frame : Recording
         Of the record as it was.
     shape : RecordShape
+    side_files : sequence of OriginalFile
+        That travel along.
     """
 
     def __init__(
@@ -51,7 +53,10 @@ class Remaker:
         files: Sequence[SourceFile],
         first_frame: Recording,
         shape: RecordShape,
+        *,
+        side_files: Sequence[OriginalFile] = (),
     ) -> None:
+        self._side_files = side_files
         self._header_name = header_name
         self._header = header
         self._shape = shape
@@ -70,7 +75,7 @@ class Remaker:
         facts.feed(self._first_frame)
         text = compress_header(self._header, facts, blank)[1]
         header = self._header_file(self._header, (0, text))
-        encoded = encode_originals([header, *blank], self._shape)
+        encoded = encode_originals([header, *blank, *self._side_files], self._shape)
         return len(encoded) + _SLACK * (1 + len(self._first))
 
     def feed(self, span: Recording) -> None:
@@ -91,7 +96,7 @@ class Remaker:
         text = _with_values(self._header, [first or 0 for first in self._first], self._total)
         files = [made.finish() for made in self._files]
         header = self._header_file(text, compress_header(text, self._facts, files))
-        return encode_originals([header, *files], self._shape)
+        return encode_originals([header, *files, *self._side_files], self._shape)
 
     def _header_file(self, content: bytes, compressed: tuple[int, bytes]) -> OriginalFile:
         style, text = compressed

@@ -15,6 +15,7 @@ from sancodec.base import (
     encode_base,
     find_structure,
 )
+from sancodec.carried import CHUNK_SAMPLES
 from sancodec.chunk import EncodedChunk, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import RecordError
@@ -22,7 +23,7 @@ from sancodec.fidelity import Lossless
 from sancodec.formats.container import ContainerWriter, Header, Summary
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
 from sancodec.formats.parameters import encode_parameters
-from sancodec.layers import Group, SanLayer, regressors, to_adc_units
+from sancodec.layers import ChunkPlan, Group, SanLayer, groups_of, regressors, to_adc_units
 from sancodec.lossy import LossyEncoder
 from sancodec.lossy_file import LossyFile
 from sancodec.parallel import jobs_of, map_in_order
@@ -114,6 +115,7 @@ def encode_stream(
     restorer: SpanObserver | None = None,
     progress: Progress | None = None,
     jobs: int | None = 1,
+    carried: bool = False,
 ) -> tuple[SignalReport, ...]:
     """Encode a record into ``target``, reading it once for the plan and once for the chunks.
 
@@ -127,6 +129,8 @@ def encode_stream(
         Learns how to give back the original files.
     jobs : int or None
         Threads that encode chunks, None for one on each processor; the bytes are the same.
+    carried : bool
+        Whether the samples are in files that the restorer keeps as they are: then no chunk has any.
 
     Raises
     ------
@@ -138,7 +142,9 @@ def encode_stream(
     if source.n_frames < 1 or not source.channels:
         raise RecordError(f"{source.name}: no samples; there is nothing to encode")
     session = session or open_session("cpu")
-    if isinstance(config.fidelity, Lossless):
+    if carried:
+        header, plan, pieces = _carried_pieces(source, config)
+    elif isinstance(config.fidelity, Lossless):
         header, plan, pieces = _exact_pieces(source, config, session, jobs_of(jobs))
     else:
         chunk_frames = chunk_frames_of(source, config)
@@ -166,6 +172,25 @@ def encode_stream(
 
 _Pieces = Iterator[tuple[Recording, EncodedChunk]]
 """Spans as they will be decoded, each with its chunk."""
+
+
+def _carried_pieces(
+    source: RecordSource, config: CodecConfig
+) -> tuple[Header, EncodingPlan, _Pieces]:
+    """Give chunks without samples; as few as there may be."""
+    frame_samples = sum(channel.samples_per_frame for channel in source.channels)
+    step = max(1, CHUNK_SAMPLES // frame_samples)
+    chunks = ChunkPlan(groups=groups_of(source.channels, source.fs), layers=(), level=config.level)
+    plan = EncodingPlan(chunks=chunks, searches=(), signals=())
+    spans = (
+        source.read(start, min(start + step, source.n_frames))
+        for start in range(0, source.n_frames, step)
+    )
+    empty = (
+        (span, EncodedChunk(payload=b"", san_bytes=0, residual_bytes=0, layers=(), coded=span))
+        for span in spans
+    )
+    return _header(source, plan, step), plan, empty
 
 
 def _exact_pieces(

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import BinaryIO
 
 import numpy as np
 
 from sancodec.base import base_of, decode_base, decode_base_layers
+from sancodec.carried import CarriedSignals
 from sancodec.chunk import ChunkPart, decode_chunk, decode_layers, take_parts
 from sancodec.errors import ChecksumError, ConfigError, CorruptError
 from sancodec.formats.container import ContainerReader
 from sancodec.formats.damaged import DamagedReader
+from sancodec.formats.originals import Originals, RecordShape
+from sancodec.formats.restoration import describe
+from sancodec.formats.side_files import read_side_files
 from sancodec.layers import SanLayer, to_adc_units
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import plan_of
-from sancodec.recording import Recording
+from sancodec.recording import Channel, Recording
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.sample_hash import SampleHash
 from sancodec.san.kernels import KernelBank
+from sancodec.signal_view import Sliceable
 
 LAYERS = ("signal", "san")
 
 _MAX_NAMES = 12
+# Who looks at a part of a record often looks beside it next.
+_N_REMEMBERED, _MAX_REMEMBERED = 4, 1 << 20
 
 
-class SanFile:
+class SanFile(Sliceable):
     """A .san file that is open for reading; samples are decoded chunk by chunk, as asked for.
 
     Parameters
@@ -68,6 +76,8 @@ class SanFile:
         self._source = source
         self._provider = provider
         self._session: SynthesisSession | None = None
+        self._recent = lru_cache(_N_REMEMBERED)(lambda i: self._signal((i, self._payload(i))))
+        self._carried: CarriedSignals | None = None
         plan = (self.header, name) if find_model is None else (self.header, name, find_model)
         self.plan = plan_of(*plan)
 
@@ -86,6 +96,23 @@ class SanFile:
         """Number of frames of the record."""
         return self.header.n_frames
 
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels, in the order of the record."""
+        return self.header.channels
+
+    @property
+    def originals(self) -> Originals:
+        """The original files that the file stands for, none where it was made of an array."""
+        if not self.summary.restoration:
+            return Originals()
+        return describe(self.summary.restoration, RecordShape.of(self.header), self.name)
+
+    @property
+    def attachments(self) -> dict[str, bytes]:
+        """Names and contents of the files that travel along: annotations, and others."""
+        return read_side_files(self.originals, self.name)
+
     def read(self, start: int = 0, stop: int | None = None) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), decoding only their chunks.
 
@@ -97,10 +124,18 @@ class SanFile:
             A chunk is damaged; the message names it. Or, where the whole record was asked for,
             its samples have another hash.
         """
-        spans = self.spans(start, stop)
-        if start == 0 and stop in {None, self.n_frames}:
-            spans = self.hashed(spans)
-        return _join(self._empty(), list(spans))
+        start, stop = self._check_span(start, stop)
+        whole = start == 0 and stop == self.n_frames
+        touched = self._touched(start, stop)
+        if whole or len(touched) > _N_REMEMBERED or self._chunk_samples > _MAX_REMEMBERED:
+            spans = self.spans(start, stop)
+        else:
+            self._open()
+            decoded = map_in_order(
+                self._recent, iter(touched), max(min(self._jobs, len(touched)), 1)
+            )
+            spans = self._parts(start, stop, decoded)
+        return join(self._empty(), list(self.hashed(spans) if whole else spans))
 
     def spans(
         self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
@@ -117,14 +152,18 @@ class SanFile:
         if layer not in LAYERS:
             raise ConfigError(f"layer: {layer!r}, expected one of {', '.join(LAYERS)}")
         self._open()
-        touched = [
-            i
-            for i, entry in enumerate(self.container.chunks)
-            if max(start, entry.start) < min(stop, entry.start + entry.n_frames)
-        ]
         decode = self._preview if layer == "san" else self._signal
-        payloads = ((i, self._payload(i)) for i in touched)
-        for i, decoded in zip(touched, map_in_order(decode, payloads, self._jobs), strict=True):
+        payloads = ((i, self._payload(i)) for i in self._touched(start, stop))
+        return self._parts(start, stop, map_in_order(decode, payloads, self._jobs))
+
+    def _touched(self, start: int, stop: int) -> range:
+        """Give the numbers of the chunks that hold these frames."""
+        size = self.header.chunk_frames
+        return range(start // size, -(-stop // size) if stop > start else start // size)
+
+    def _parts(self, start: int, stop: int, chunks: Iterator[Recording]) -> Iterator[Recording]:
+        """Give of each of the chunks that were touched what is between two frames."""
+        for i, decoded in zip(self._touched(start, stop), chunks, strict=True):
             entry = self.container.chunks[i]
             first, last = max(start, entry.start), min(stop, entry.start + entry.n_frames)
             yield decoded.frames(first - entry.start, last - entry.start)
@@ -147,21 +186,33 @@ class SanFile:
         return self._decode_layers(i, self._payload(i))
 
     def parts(self, i: int) -> list[ChunkPart]:
-        """Give the parts of chunk ``i``, of a file without a structure; residuals as coded."""
+        """Give the parts of chunk ``i``, of a file without a structure; residuals as coded.
+
+        None where the original files hold the samples.
+        """
         assert self.plan.structure is None
-        n_frames, session, payload = (
-            self.container.chunks[i].n_frames,
-            self._open(),
-            self._payload(i),
-        )
+        n_frames, payload = self.container.chunks[i].n_frames, self._payload(i)
+        if not payload:
+            return []
+        session = self._open()
         with self._naming(i):
             return list(take_parts(payload, self.header.name, self.plan, n_frames, session))
 
     def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
+        if not payload:
+            return self._carried_chunk(i), ()
         n_frames, session = self.container.chunks[i].n_frames, self._open()
         decode = decode_chunk if self.plan.structure is None else decode_base
         with self._naming(i):
             return decode(payload, self._empty(), self.plan, n_frames, session)
+
+    def _carried_chunk(self, i: int) -> Recording:
+        header, entry = self.header, self.container.chunks[i]
+        if self._carried is None:
+            self._carried = CarriedSignals(self.originals, self.name)
+        span = range(entry.start, entry.start + entry.n_frames)
+        with self._naming(i):
+            return self._carried.read(header.name, header.fs, header.channels, span)
 
     def _decode_layers(self, i: int, payload: bytes) -> tuple[SanLayer, ...]:
         session = self._open()
@@ -185,6 +236,11 @@ class SanFile:
         except CorruptError as error:
             said = str(error).removeprefix(f"{self.name}: ")
             raise type(error)(f"{self.name}: {self.say_chunk(i)}: {said}") from error
+
+    @property
+    def _chunk_samples(self) -> int:
+        header = self.header
+        return min(header.chunk_frames, header.n_frames) * header.frame_samples
 
     def _signal(self, chunk: tuple[int, bytes]) -> Recording:
         return self._decode(*chunk)[0]
@@ -252,7 +308,8 @@ class SanFile:
         return start, stop
 
 
-def _join(empty: Recording, spans: list[Recording]) -> Recording:
+def join(empty: Recording, spans: list[Recording]) -> Recording:
+    """Give spans as one recording; ``empty`` where there are none."""
     if not spans:
         return empty
     signals = tuple(

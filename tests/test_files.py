@@ -247,7 +247,7 @@ def test_originals_that_would_not_come_back_fail_the_verification(
             return bytes(self._genuine.finish())
 
     genuine = WfdbRecord.restorer
-    monkeypatch.setattr(WfdbRecord, "restorer", lambda self: Wrong(genuine(self)))
+    monkeypatch.setattr(WfdbRecord, "restorer", lambda self, own: Wrong(genuine(self, own)))
     with pytest.raises(VerifyError):
         encode_file(header_in(simulated_folder), tmp_path / "x.san", NO_SAN)
     assert not listing(tmp_path)

@@ -26,7 +26,7 @@ LAYERS = (
     ("models",),
     ("layers",),
     ("chunk",),
-    ("base",),
+    ("base", "carried"),
     ("parameters",),
     ("layer_search",),
     ("layer_choice",),
@@ -36,12 +36,16 @@ LAYERS = (
     ("lossy_search",),
     ("lossy_bounds",),
     ("lossy_file",),
+    ("signal_view",),
     ("codec", "san_file"),
+    ("segmented_file",),
     ("inspection", "salvage"),
+    ("records",),
     ("files",),
     ("api",),
     ("simulate", "picture", "beats"),
     ("beat_comparison",),
+    ("outcomes",),
     ("evaluation", "export", "reconstruct"),
     ("training",),
     ("experiments",),
@@ -63,6 +67,7 @@ PLACES = {
     "zstandard": ("formats",),
     "click": ("cli",),
     "rich": ("cli",),
+    "fsspec": ("formats.remote",),
 }
 
 ROOT = Path(__file__).resolve().parent.parent
