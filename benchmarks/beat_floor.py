@@ -1,7 +1,7 @@
 """How far wfdb's xqrs agrees with itself when a record changes by next to nothing.
 
-Each sample moves by -1, 0 or 1 ADC unit, drawn at random: a floor for what any loss does to beats.
-Compare with ``sancodec evaluate``.
+Each sample moves by -1, 0 or 1 ADC unit, drawn at random, or by white noise of a given PRDN: a
+floor for what any loss does to beats. Compare with ``sancodec evaluate``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("records", nargs="+", type=Path)
     parser.add_argument("--seconds", type=float, default=600.0, help="from the start of each")
+    parser.add_argument("--noise", type=float, help="PRDN of white noise, in percent")
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     total = Agreement()
     for path in arguments.records:
@@ -32,7 +34,12 @@ def main() -> None:
             print(f"{source.name}: {reason}")
             continue
         samples = source.read(0, n_frames).signals[judge.channel]
-        moves = np.random.default_rng(0).integers(-1, 2, samples.size, np.int32)
+        rng = np.random.default_rng(arguments.seed)
+        if arguments.noise is None:
+            moves = rng.integers(-1, 2, samples.size, np.int32)
+        else:
+            scale = samples.std() * arguments.noise / 100.0
+            moves = np.rint(rng.normal(0.0, scale, samples.size)).astype(np.int32)
         agreement = judge.report(samples + moves).decoded
         _print(source.name, agreement)
         total += agreement

@@ -16,8 +16,8 @@ from sancodec.beats import Agreement
 from sancodec.cli._report import print_json
 from sancodec.cli._terminal import printable
 from sancodec.errors import OutputError
-from sancodec.evaluation import Outcome, Total, total_of
 from sancodec.formats.output import refuse_existing, write_whole
+from sancodec.outcomes import Outcome, Total, total_of
 
 _PICTURES = (".png", ".svg")
 # Of more leads than this the table says the range of their PRDN.

@@ -26,6 +26,7 @@ from sancodec.residual.transform.coding import TransformCode, take_transform
 from sancodec.residual.transform.rotation import pairs_of, turns
 from sancodec.san.synthesis import N_PHASES
 from sancodec.san_file import SanFile
+from sancodec.segmented_file import SegmentedFile
 from sancodec.structure.record import base_header
 
 Arrays = dict[str, NDArray[Any]]
@@ -39,12 +40,13 @@ class Exported:
     left_out: str
 
 
-def export_file(file: SanFile, directory: Path, *, force: bool = False) -> Exported:
+def export_file(file: SanFile | SegmentedFile, directory: Path, *, force: bool = False) -> Exported:
     """Write the SAN layer of a file, and its transform layer, for ONNX Runtime.
 
     Parameters
     ----------
-    file : SanFile
+    file : SanFile or SegmentedFile
+        Of one segment.
     directory : Path
         Made if it is not there.
     force : bool
@@ -53,12 +55,17 @@ def export_file(file: SanFile, directory: Path, *, force: bool = False) -> Expor
     Raises
     ------
     ConfigError
-        The file has neither a SAN layer nor a transform layer.
+        The file has neither a SAN layer nor a transform layer, or several segments.
     CorruptError
         A chunk is damaged.
     OutputError
         A file exists already or cannot be written.
     """
+    if isinstance(file, SegmentedFile):
+        raise ConfigError(
+            f"{file.name}: a record of several segments; encode the segment that you want by its "
+            "own name, and export that"
+        )
     parts, left_out = _parts_of(file)
     if not parts and not file.plan.layers:
         raise ConfigError(f"{file.name}: has no SAN layer, and {left_out}: nothing to export")
@@ -82,7 +89,10 @@ def _parts_of(file: SanFile) -> tuple[list[tuple[int, ChunkPart]], str]:
         return [], "its leads follow from others, and are coded without a transform"
     parts = []
     for number in range(len(file.container.chunks)):
-        for part in file.parts(number):
+        found = file.parts(number)
+        if not found:
+            return [], "its samples are in its signal files, which are kept as they are"
+        for part in found:
             if part.mode not in {MODE_TRANSFORM, MODE_BOUNDED}:
                 return [], f"chunk {number} is coded without a transform, in mode {part.mode}"
             parts.append((number, part))

@@ -213,4 +213,8 @@ def _parts_of(progress: Progress | None, sizes: Sequence[int]) -> Iterator[Progr
 
 
 def _shifted(progress: Progress, before: int, total: int) -> Progress:
-    return lambda done, _, step="": progress(before + done, total, step)
+    def shifted(done: int, own: int, step: str = "") -> None:
+        # A pass of a lossy encoder is a way of its own.
+        progress(*((done, own) if step else (before + done, total)), step)
+
+    return shifted

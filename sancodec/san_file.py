@@ -186,13 +186,15 @@ class SanFile(Sliceable):
         return self._decode_layers(i, self._payload(i))
 
     def parts(self, i: int) -> list[ChunkPart]:
-        """Give the parts of chunk ``i``, of a file without a structure; residuals as coded."""
+        """Give the parts of chunk ``i``, of a file without a structure; residuals as coded.
+
+        None where the original files hold the samples.
+        """
         assert self.plan.structure is None
-        n_frames, session, payload = (
-            self.container.chunks[i].n_frames,
-            self._open(),
-            self._payload(i),
-        )
+        n_frames, payload = self.container.chunks[i].n_frames, self._payload(i)
+        if not payload:
+            return []
+        session = self._open()
         with self._naming(i):
             return list(take_parts(payload, self.header.name, self.plan, n_frames, session))
 

@@ -157,6 +157,23 @@ def test_a_file_without_layers_is_refused_and_one_with_another_residual_says_so(
     assert "coefficients" not in output.out
 
 
+def test_a_record_of_several_segments_is_refused_by_export_and_evaluate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("first", "second"):
+        samples = np.random.default_rng(len(name)).integers(-50, 50, 400).cumsum()
+        (tmp_path / f"{name}.dat").write_bytes(samples.astype("<i2").tobytes())
+        (tmp_path / f"{name}.hea").write_text(f"{name} 1 360 400\n{name}.dat 16 200/mV 12 0\n")
+    record = tmp_path / "two.hea"
+    record.write_text("two/2 1 360 800\nfirst 400\nsecond 400\n")
+    assert main(["encode", str(record), "--model", "none"]) == 0
+    capsys.readouterr()
+    assert main(["export", str(tmp_path / "two.san"), "-o", str(tmp_path / "parts")]) == 2
+    assert "several segments" in capsys.readouterr().err
+    assert main(["evaluate", str(record), "--prdn", "9"]) == 1
+    assert "several segments" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("n_leads", "n_samples", "n_levels", "turned"),
     [

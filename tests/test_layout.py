@@ -45,6 +45,7 @@ LAYERS = (
     ("api",),
     ("simulate", "picture", "beats"),
     ("beat_comparison",),
+    ("outcomes",),
     ("evaluation", "export", "reconstruct"),
     ("training",),
     ("experiments",),
