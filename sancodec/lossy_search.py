@@ -39,6 +39,8 @@ _TOLD_APART = 0.003
 _USUAL_FALL, _MIN_FALL, _MAX_FALL = 1.5, 0.5, 2.5
 _SHRINK = 0.8
 _POLISH = 0.002
+# A coding that is so much worse than another, as a logarithm, will not become better.
+_HOPE = 0.06
 _MOST_GROWTH = math.log(64.0)
 _MAX_SHRINKS = 60
 # Above so many bits for each sample the lossless modes may be as small.
@@ -64,6 +66,7 @@ class _Search(ABC):
     ) -> None:
         self._encoder = encoder
         self._plan = plan
+        self._rival: Coded | None = None
         self._size = size
         self._steps = np.log(encoder.deviations() * (_FIRST_STEP * percent / 100.0))
         # A lead that is exact, or all zeros, says nothing of what a larger step would do.
@@ -71,12 +74,17 @@ class _Search(ABC):
         self._turning: NDArray[np.float64] | None = np.exp(self._steps)
         self._best: Coded | None = None
         self._seen: list[tuple[float, float]] = []
+        self._nearest = math.inf, self._steps, 0.0
         few = encoder.n_samples <= _FEW_SAMPLES
         self._n_passes = _MAX_QUICK_PASSES if few else _MAX_PASSES
 
     @abstractmethod
     def _errors(self, coded: Coded) -> NDArray[np.float64]:
-        """Give the logarithm of each lead's error over what it may be."""
+        """Give the logarithm of each channel's error over what it may be."""
+
+    @abstractmethod
+    def _cost(self, coded: Coded) -> float:
+        """Give the logarithm of what is to be least, as if the promise were just kept."""
 
     @abstractmethod
     def _keeps(self, coded: Coded) -> bool:
@@ -100,6 +108,16 @@ class _Search(ABC):
             self._try()
         return self._or_lossless()
 
+    def better_than(self, rival: Coded) -> Coded:
+        """Search as long as there is hope, and give the better coding."""
+        self._rival = rival
+        self._approach()
+        best = self._best
+        return rival if best is None or not self._better(best, rival) else best
+
+    def _hopeless(self) -> bool:
+        return self._rival is not None and self._nearest[0] > self._cost(self._rival) + _HOPE
+
     def _retreat(self) -> float:
         """Give by what steps move while none have kept the promise yet."""
         return math.log(_SHRINK)
@@ -110,10 +128,13 @@ class _Search(ABC):
             if number == _CHOOSE_AT:
                 self._choose()
                 slopes.forget()
+                self._nearest = math.inf, self._steps, 0.0
             coded = self._try()
             if self._keeps(coded) and self._close(coded):
                 return
-            errors = self._errors(coded)
+            if number > _CHOOSE_AT and self._hopeless():
+                return
+            errors = self._encoder.worst_of(self._errors(coded))
             late = number - (self._n_passes - len(_LATE_AIMS))
             aim = _AIM if late < 0 or self._best is not None else _LATE_AIMS[late]
             moved = slopes.next(self._steps, errors, aim)
@@ -154,6 +175,9 @@ class _Search(ABC):
         self._turning = None if self._turning is None else steps
         coded = self._encoder.run(self._plan, self._encoder.loss(steps, self._turning))
         self._seen.append((math.log(self._size(coded)), _mean_error(coded)))
+        cost = self._cost(coded)
+        if cost < self._nearest[0]:
+            self._nearest = cost, self._steps, float(self._errors(coded).max())
         if self._keeps(coded) and (self._best is None or self._better(coded, self._best)):
             self._best = coded
         return coded
@@ -178,7 +202,6 @@ class PrdnSearch(_Search):
     ) -> None:
         super().__init__(encoder, plan, percent, size)
         self._percent = percent
-        self._nearest = math.inf, self._steps, self._steps
 
     def _approach(self) -> None:
         """Approach, then try from what came nearest: of many leads one is always too far off."""
@@ -186,19 +209,14 @@ class PrdnSearch(_Search):
         if self._encoder.n_samples > _FEW_SAMPLES:
             return
         for number in range(_MAX_POLISHES):
-            if self._best is not None and self._close(self._best):
+            if self._hopeless() or (self._best is not None and self._close(self._best)):
                 break
-            _, steps, errors = self._nearest
-            self._steps = steps - float(errors.max()) - _POLISH * number
+            _, steps, over = self._nearest
+            self._steps = steps - over - _POLISH * number
             self._try()
 
-    def _try(self) -> Coded:
-        coded = super()._try()
-        errors = self._errors(coded)
-        cost = math.log(self._size(coded)) + self.fall * max(float(errors.max()), 0.0)
-        if cost < self._nearest[0]:
-            self._nearest = cost, self._steps, errors
-        return coded
+    def _cost(self, coded: Coded) -> float:
+        return math.log(self._size(coded)) + self.fall * max(float(self._errors(coded).max()), 0.0)
 
     def _errors(self, coded: Coded) -> NDArray[np.float64]:
         return _log_prdn(coded, self._percent) - math.log(self._percent)
@@ -225,6 +243,10 @@ class SizeSearch(_Search):
         over = math.log(self._size(coded) / (self._n_bytes * _AIM_SIZE))
         mean = _mean_error(coded)
         return _log_prdn(coded, math.exp(mean)) - (mean + over / self.fall)
+
+    def _cost(self, coded: Coded) -> float:
+        over = math.log(self._size(coded) / self._n_bytes)
+        return float(_log_prdn(coded, 1.0).max()) + max(over, 0.0) / self.fall
 
     def _keeps(self, coded: Coded) -> bool:
         return self._size(coded) <= self._n_bytes
