@@ -37,7 +37,7 @@ _EXPONENT, _LEAST_EXPONENT, _MOST_EXPONENT = 1.5, 0.5, 5.0
 _TOLD_APART = 0.003
 # How bytes fall with the error, as an exponent.
 _USUAL_FALL, _MIN_FALL, _MAX_FALL = 1.5, 0.5, 2.5
-_SHRINK = 0.8
+_SHRINK, _FIRST_RETREAT = 0.8, 0.1
 _POLISH = 0.002
 # A coding that is so much worse than another, as a logarithm, will not become better.
 _HOPE = 0.06
@@ -101,10 +101,10 @@ class _Search(ABC):
     def best(self) -> Coded:
         """Search, and give the best coding that keeps the promise."""
         self._approach()
-        for _ in range(_MAX_SHRINKS):
+        for number in range(_MAX_SHRINKS):
             if self._best is not None:
                 break
-            self._steps += self._retreat()
+            self._steps += self._retreat() * min(_FIRST_RETREAT * 2**number, 1.0)
             self._try()
         return self._or_lossless()
 
