@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from sancodec.errors import ConfigError
-from sancodec.fidelity import Fidelity, MaxError, SanOnly, TargetPrdn, TargetSize
+from sancodec.fidelity import Fidelity, MaxError, MeanPrdn, SanOnly, TargetPrdn, TargetSize
 from sancodec.formats.container import ContainerWriter, Header, Summary
 from sancodec.formats.header import (
     FIDELITY_MAX_ERROR,
+    FIDELITY_MEAN_PRDN,
     FIDELITY_PRDN,
     FIDELITY_SAN_ONLY,
     FIDELITY_SIZE,
@@ -21,7 +22,7 @@ from sancodec.formats.header import (
 from sancodec.formats.promise import encode_promise
 from sancodec.lossy import Coded, LossyEncoder
 from sancodec.lossy_bounds import BoundSearch
-from sancodec.lossy_search import PrdnSearch, SizeSearch
+from sancodec.lossy_search import MeanSearch, PrdnSearch, SizeSearch, StepSearch
 from sancodec.planning import EncodingPlan
 from sancodec.recording import RecordSource
 
@@ -86,8 +87,10 @@ class LossyFile:
                 f"reached, {self.size(coded)}; ask for more"
             )
 
-    def _search(self, plan: EncodingPlan) -> PrdnSearch | SizeSearch | BoundSearch:
+    def _search(self, plan: EncodingPlan) -> StepSearch | BoundSearch:
         fidelity = self.fidelity
+        if isinstance(fidelity, MeanPrdn):
+            return MeanSearch(self.encoder, plan, fidelity.percent, self.size)
         if isinstance(fidelity, TargetPrdn):
             return PrdnSearch(self.encoder, plan, fidelity.percent, self.size)
         if isinstance(fidelity, MaxError):
@@ -109,6 +112,8 @@ class LossyFile:
         wanted: tuple[float, ...] = ()
         if isinstance(fidelity, TargetPrdn):
             number, wanted = FIDELITY_PRDN, (fidelity.percent,)
+        elif isinstance(fidelity, MeanPrdn):
+            number, wanted = FIDELITY_MEAN_PRDN, (fidelity.percent,)
         elif isinstance(fidelity, MaxError):
             bounds = fidelity.in_adc_units(self.source.channels)
             number, wanted = FIDELITY_MAX_ERROR, tuple(float(bound) for bound in bounds)
