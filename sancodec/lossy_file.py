@@ -30,6 +30,8 @@ from sancodec.recording import RecordSource
 _MOST_COUNTED = (1 << 21) - 1
 # From so many bits for each sample on, base leads without loss may be as small.
 _LOSSLESS_FROM = 0.5
+# Records of so few samples are searched twice.
+_FEW_SAMPLES = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class LossyFile:
             There is no SAN layer to keep alone.
         """
         if not isinstance(self.fidelity, SanOnly):
-            return self._search(plan).best()
+            return self._also_bare(plan, self._search(plan).best())
         if not plan.searches:
             raise ConfigError(
                 f"{self.source.name}: no kernels fit it, so nothing but a level would be left of "
@@ -77,7 +79,17 @@ class LossyFile:
             exact = self.encoder.run(plan, None)
             if self.size(exact) <= max(self.size(rival), self._most_bytes()):
                 rival = exact
-        return self._search(plan).better_than(rival)
+        return self._also_bare(plan, self._search(plan).better_than(rival))
+
+    def _also_bare(self, plan: EncodingPlan, coded: Coded) -> Coded:
+        """Give the better of a coding and one without SAN layers, searched for by itself.
+
+        In records of seconds a layer saves less than a search misses by chance: no record is to
+        be larger for having been tried with one.
+        """
+        if not plan.searches or self.encoder.n_samples > _FEW_SAMPLES:
+            return coded
+        return self._search(plan.without_layers()).better_than(coded)
 
     def check(self, coded: Coded) -> None:
         """Raise ConfigError where a coding is larger than it may be."""

@@ -39,7 +39,7 @@ _TOLD_APART = 0.003
 _USUAL_FALL, _MIN_FALL, _MAX_FALL = 1.5, 0.5, 2.5
 # How steps go with deviations where leads need not be alike, as exponents; passes to judge each.
 _POWERS = (1.0, 0.6, 0.2)
-_N_SHAPING = 2
+_N_SHAPING, _SHAPING_EXPONENT = 2, 1.5
 _SHRINK, _FIRST_RETREAT = 0.8, 0.1
 _POLISH = 0.002
 # A coding that is so much worse than another, as a logarithm, will not become better.
@@ -103,20 +103,23 @@ class StepSearch(ABC):
 
     def best(self) -> Coded:
         """Search, and give the best coding that keeps the promise."""
-        self._approach()
-        for number in range(_MAX_SHRINKS):
-            if self._best is not None:
-                break
-            self._steps += self._retreat() * min(_FIRST_RETREAT * 2**number, 1.0)
-            self._try()
+        self._approach_and_retreat()
         return self._or_lossless()
 
     def better_than(self, rival: Coded) -> Coded:
         """Search as long as there is hope, and give the better coding."""
         self._rival = rival
-        self._approach()
+        self._approach_and_retreat()
         best = self._best
         return rival if best is None or not self._better(best, rival) else best
+
+    def _approach_and_retreat(self) -> None:
+        self._approach()
+        for number in range(_MAX_SHRINKS):
+            if self._best is not None or self._hopeless():
+                break
+            self._steps += self._retreat() * min(_FIRST_RETREAT * 2**number, 1.0)
+            self._try()
 
     def _hopeless(self) -> bool:
         return self._rival is not None and self._nearest[0] > self._cost(self._rival) + _HOPE
@@ -246,7 +249,7 @@ class MeanSearch(PrdnSearch):
             for _ in range(_N_SHAPING):
                 coded = self._try()
                 tried.append((self._cost(coded), self._steps))
-                self._steps = self._steps - self._errors(coded).max() * _EXPONENT
+                self._steps = self._steps - self._errors(coded).max() * _SHAPING_EXPONENT
         self._steps = min(tried, key=lambda own: own[0])[1]
         super()._approach()
 
