@@ -31,6 +31,15 @@ _MARGIN = 1 + 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is measured of each record."""
+
+    prdn: float
+    targets: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """One record at one target: the bytes of its file with SAN where it pays, and without."""
 
@@ -54,17 +63,21 @@ class Measured:
 @click.option("--prdn", default=5.0, show_default=True, help="In percent.")
 @click.option("--records", type=int, help="Of each folder, only the first so many.")
 @click.option("--target", "targets", multiple=True, type=click.Choice(list(TARGETS)))
+@click.option("--model", "models", multiple=True, type=click.Choice(MODELS))
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each record.")
 def main(
+    *,
     folders: tuple[Path, ...],
     prdn: float,
     records: int | None,
     targets: tuple[str, ...],
+    models: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Print ratios at a PRDN, as the mean of the leads and for each, of folders of WFDB records."""
     results = []
-    for result in _measure_all(folders, prdn, records, targets or tuple(TARGETS)):
+    asked = Asked(prdn=prdn, targets=targets or tuple(TARGETS), models=models or MODELS)
+    for result in _measure_all(folders, records, asked):
         results.append(result)
         if as_json:
             print(json.dumps(asdict(result)), flush=True)
@@ -76,13 +89,13 @@ def main(
 
 
 def _measure_all(
-    folders: tuple[Path, ...], prdn: float, n_records: int | None, targets: tuple[str, ...]
+    folders: tuple[Path, ...], n_records: int | None, asked: Asked
 ) -> Iterator[Measured]:
     for folder in folders:
         for header in sorted(folder.glob("*.hea"))[:n_records]:
-            for target in targets:
+            for target in asked.targets:
                 try:
-                    result = _measure(folder, header.with_suffix(""), target, prdn)
+                    result = _measure(folder, header.with_suffix(""), target, asked)
                 except SancodecError as error:
                     click.echo(f"left out: {error}", err=True)
                     continue
@@ -91,16 +104,17 @@ def _measure_all(
                 yield result
 
 
-def _measure(folder: Path, path: Path, target: str, prdn: float) -> Measured:
+def _measure(folder: Path, path: Path, target: str, asked: Asked) -> Measured:
     source = WfdbRecord.open(path)
     samples = source.read(0, source.n_frames).samples.astype(np.float64)
-    files = {model: _encode(path, model, TARGETS[target](prdn)) for model in MODELS}
-    for model in MODELS[::-1]:
+    fidelity = TARGETS[target](asked.prdn)
+    files = {model: _encode(path, model, fidelity) for model in asked.models}
+    for model in reversed(asked.models):
         found = _prdn(samples, sancodec.decode(files[model]).samples)
         reached = found.mean() if target == "mean" else found.max()
-        if reached > prdn * _MARGIN:
-            raise click.ClickException(f"{path.name}: PRDN of {reached} %, promised {prdn}")
-    with sancodec.open(files[MODELS[0]]) as file:
+        if reached > asked.prdn * _MARGIN:
+            raise click.ClickException(f"{path.name}: PRDN of {reached} %, promised {asked.prdn}")
+    with sancodec.open(files[asked.models[0]]) as file:
         n_activations = file.summary.n_activations
         structured = file.plan.structure is not None
     return Measured(
@@ -137,8 +151,13 @@ def _print_table(results: list[Measured]) -> None:
         table.add_column(title, justify="left" if title in titles[:2] else "right")
     for folder, target in dict.fromkeys((own.folder, own.target) for own in results):
         mine = [own for own in results if (own.folder, own.target) == (folder, target)]
-        means = [f"{np.mean([own.ratio(model) for own in mine]):.1f}" for model in MODELS]
-        worst = max(own.n_bytes["auto"] / own.n_bytes["none"] - 1 for own in mine)
+        measured = mine[0].n_bytes
+        means = [
+            f"{np.mean([own.ratio(model) for own in mine]):.1f}" if model in measured else "-"
+            for model in MODELS
+        ]
+        both = [own.n_bytes for own in mine if len(own.n_bytes) > 1]
+        worst = max((own["auto"] / own["none"] - 1 for own in both), default=0.0)
         n_structured = str(sum(own.structured for own in mine))
         table.add_row(folder, target, str(len(mine)), *means, n_structured, f"{worst:+.2%}")
     Console(width=120).print(table)
