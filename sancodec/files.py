@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sancodec import models
-from sancodec.codec import Progress
 from sancodec.config import CodecConfig
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_npy, write_wfdb
@@ -22,6 +21,7 @@ from sancodec.formats.restoration import restore
 from sancodec.formats.segmented import open_record
 from sancodec.formats.side_files import find_annotations, side_sources
 from sancodec.inspection import inspect_file, inspect_stream, open_san
+from sancodec.progress import Progress
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
 from sancodec.report import Report
 from sancodec.runtime import open_session
@@ -283,10 +283,17 @@ def _pending(target: Path | BinaryIO, force: bool) -> Iterator[BinaryIO]:
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
-    """Give a progress for encoding and one for verifying, each half of the way."""
+    """Give a progress for encoding and one for verifying, each half of the way.
+
+    Passes of a lossy encoder are as long as nobody knows: each is a way of its own.
+    """
     if progress is None:
         return None, None
-    return (
-        lambda done, total: progress(done, 2 * total),
-        lambda done, total: progress(done + total, 2 * total),
-    )
+
+    def encoding(done: int, total: int, step: str = "") -> None:
+        progress(done, total if step else 2 * total, step)
+
+    def verifying(done: int, total: int, step: str = "") -> None:
+        progress(done + total, 2 * total)
+
+    return encoding, verifying

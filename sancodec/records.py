@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sancodec.codec import Progress, encode_stream
+from sancodec.codec import encode_stream
 from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError, VerifyError
 from sancodec.fidelity import Lossless
@@ -19,6 +19,7 @@ from sancodec.formats.restoration import RecordShape, Restorer, check, restore
 from sancodec.formats.segmented import SegmentedRecord
 from sancodec.formats.source_files import SourceFile
 from sancodec.formats.wfdb import WfdbRecord
+from sancodec.progress import Progress
 from sancodec.recording import Recording
 from sancodec.report import SignalReport
 from sancodec.runtime import SynthesisSession
@@ -212,4 +213,8 @@ def _parts_of(progress: Progress | None, sizes: Sequence[int]) -> Iterator[Progr
 
 
 def _shifted(progress: Progress, before: int, total: int) -> Progress:
-    return lambda done, _: progress(before + done, total)
+    def shifted(done: int, own: int, step: str = "") -> None:
+        # A pass of a lossy encoder is a way of its own.
+        progress(*((done, own) if step else (before + done, total)), step)
+
+    return shifted

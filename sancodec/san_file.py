@@ -11,7 +11,7 @@ import numpy as np
 
 from sancodec.base import base_of, decode_base, decode_base_layers
 from sancodec.carried import CarriedSignals
-from sancodec.chunk import decode_chunk, decode_layers
+from sancodec.chunk import ChunkPart, decode_chunk, decode_layers, take_parts
 from sancodec.errors import ChecksumError, ConfigError, CorruptError
 from sancodec.formats.container import ContainerReader
 from sancodec.formats.damaged import DamagedReader
@@ -184,6 +184,19 @@ class SanFile(Sliceable):
     def layers(self, i: int) -> tuple[SanLayer, ...]:
         """Decode the SAN layers of chunk ``i`` alone; ConfigError where the record has none."""
         return self._decode_layers(i, self._payload(i))
+
+    def parts(self, i: int) -> list[ChunkPart]:
+        """Give the parts of chunk ``i``, of a file without a structure; residuals as coded.
+
+        None where the original files hold the samples.
+        """
+        assert self.plan.structure is None
+        n_frames, payload = self.container.chunks[i].n_frames, self._payload(i)
+        if not payload:
+            return []
+        session = self._open()
+        with self._naming(i):
+            return list(take_parts(payload, self.header.name, self.plan, n_frames, session))
 
     def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
         if not payload:
