@@ -103,6 +103,12 @@ from sancodec.files import encode_file
     metavar="FILE",
     help="Take this file in, too; may be given several times.",
 )
+@click.option(
+    "--remove-original",
+    is_flag=True,
+    help="Delete the record's files in the end: once the written file was read back from the disk "
+    "and gives all of them back, byte for byte.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
 @jobs_option
@@ -121,6 +127,7 @@ def encode(
     chunk: float | None,
     with_annotations: bool,
     attach: tuple[Path, ...],
+    remove_original: bool,
     no_verify: bool,
     provider: str,
     jobs: int | None,
@@ -164,6 +171,7 @@ def encode(
                 jobs=jobs,
                 progress=progress,
                 with_annotations=with_annotations,
+                remove_original=remove_original,
                 attach=attach,
             )
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))

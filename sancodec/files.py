@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from sancodec import models
 from sancodec.config import CodecConfig
+from sancodec.errors import ConfigError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_npy, write_wfdb
 from sancodec.formats.originals import Originals
@@ -23,6 +25,7 @@ from sancodec.formats.side_files import find_annotations, side_sources
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.progress import Progress
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
+from sancodec.removal import remove_originals
 from sancodec.report import Report
 from sancodec.runtime import open_session
 from sancodec.salvage import LostSpan, Salvage, SegmentedSalvage
@@ -54,6 +57,7 @@ def encode_file(
     progress: Progress | None = None,
     with_annotations: bool = False,
     attach: Sequence[Path] = (),
+    remove_original: bool = False,
 ) -> Report:
     """Encode a WFDB record into a .san file, and decode it again before saying that it is done.
 
@@ -75,6 +79,9 @@ def encode_file(
         Whether the annotation files of the record travel along.
     attach : sequence of Path
         Further files that do.
+    remove_original : bool
+        Whether the files of the record are deleted in the end, and the annotation files that
+        travel along: when the written file has been read back and gives all of them back.
 
     Raises
     ------
@@ -88,6 +95,8 @@ def encode_file(
         The model, the provider or the settings cannot be had.
     """
     started = time.perf_counter()
+    if remove_original:
+        _check_removal(target, config, verify=verify)
     # What loss leaves of a segment's header is its own: then none shares another's samples.
     source = open_record(record, share=isinstance(config.fidelity, Lossless))
     annotations = find_annotations(source.files) if with_annotations else []
@@ -99,10 +108,26 @@ def encode_file(
         if verify:
             encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
+    if remove_original:
+        assert isinstance(target, Path)
+        originals = [*(file.path for file in source.files), *annotations]
+        remove_originals(target, originals, partial(decode_file, provider=provider, jobs=jobs))
     seconds = time.perf_counter() - started
     return replace(
         report, signals=signals or report.signals, encode_seconds=seconds, verified=verify
     )
+
+
+def _check_removal(target: Path | BinaryIO, config: CodecConfig, *, verify: bool) -> None:
+    problem = ""
+    if not isinstance(target, Path):
+        problem = "what was written to a pipe cannot be read back"
+    elif not isinstance(config.fidelity, Lossless):
+        problem = "a lossy file does not give them back"
+    elif not verify:
+        problem = "the file has to be verified first"
+    if problem:
+        raise ConfigError(f"originals are not deleted: {problem}")
 
 
 def decode_file(
