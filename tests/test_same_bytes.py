@@ -1,4 +1,4 @@
-"""The same input and settings give the same bytes: every time, everywhere, by many workers or one."""
+"""The same input and settings give the same bytes: each time, everywhere, by any number of jobs."""
 
 from __future__ import annotations
 
