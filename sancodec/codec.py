@@ -147,13 +147,12 @@ def encode_stream(
     elif isinstance(config.fidelity, Lossless):
         header, plan, pieces = _exact_pieces(source, config, session, jobs_of(jobs))
     else:
-        chunk_frames = chunk_frames_of(source, config)
-        encoder = LossyEncoder(source, session, chunk_frames, jobs_of(jobs), progress)
+        size = chunk_frames_of(source, config)
+        encoder = LossyEncoder(source, session, size, jobs_of(jobs), progress)
         n_beside = 0 if restorer is None else restorer.n_bytes
         header, plan, pieces = _lossy_pieces(source, config, encoder, n_beside)
     writer = ContainerWriter(target, header)
-    tally, samples_hash = _Tally(), SampleHash()
-    done = 0
+    tally, samples_hash, done = _Tally(), SampleHash(), 0
     for span, chunk in pieces:
         writer.add_chunk(chunk.payload)
         tally.add(chunk, plan)
@@ -164,9 +163,8 @@ def encode_stream(
         if progress is not None:
             progress(done, source.n_frames)
     restoration = restorer.finish() if restorer is not None else b""
-    writer.finish(
-        Summary(sample_hash=samples_hash.digest(), restoration=restoration, **vars(tally))
-    )
+    digest = samples_hash.digest()
+    writer.finish(Summary(sample_hash=digest, restoration=restoration, **vars(tally)))
     return plan.signals
 
 
