@@ -17,6 +17,7 @@ from sancodec.fidelity import (
     Fidelity,
     Lossless,
     MaxError,
+    MeanPrdn,
     SanOnly,
     TargetPrdn,
     TargetSize,
@@ -60,6 +61,12 @@ from sancodec.files import encode_file
     metavar="PERCENT",
     help="Lose as much as this allows: root-mean-square error of each channel, in percent of its "
     "deviation from its mean.",
+)
+@click.option(
+    "--mean-prdn",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="PERCENT",
+    help="The same for the mean over the channels, some of which may then lose more.",
 )
 @click.option(
     "--max-error",
@@ -123,9 +130,9 @@ def encode(
 ) -> None:
     """Compress WFDB records, each to one .san file.
 
-    Nothing is lost, and a file gives back all files of its record, unless --prdn, --max-error,
-    --ratio, --bits-per-sample or --san-only says how much may be lost: then it decodes to a new
-    record of the signals as they come back.
+    Nothing is lost, and a file gives back all files of its record, unless --prdn, --mean-prdn,
+    --max-error, --ratio, --bits-per-sample or --san-only says how much may be lost: then it decodes
+    to a new record of the signals as they come back.
 
     RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat).
 
@@ -167,6 +174,7 @@ def encode(
 def _fidelity(
     *,
     prdn: float | None,
+    mean_prdn: float | None,
     max_error: str | None,
     ratio: float | None,
     bits_per_sample: float | None,
@@ -176,6 +184,8 @@ def _fidelity(
     asked: list[Fidelity] = []
     if prdn is not None:
         asked.append(TargetPrdn(prdn))
+    if mean_prdn is not None:
+        asked.append(MeanPrdn(mean_prdn))
     if max_error is not None:
         asked.append(MaxError(tuple(max_error.split(","))))
     if ratio is not None:
@@ -186,7 +196,8 @@ def _fidelity(
         asked.append(SanOnly())
     if len(asked) > 1:
         raise click.UsageError(
-            "--prdn, --max-error, --ratio, --bits-per-sample, --san-only: choose one of them"
+            "--prdn, --mean-prdn, --max-error, --ratio, --bits-per-sample, --san-only: choose one "
+            "of them"
         )
     return asked[0] if asked else Lossless()
 

@@ -99,10 +99,8 @@ def encode_file(
         if verify:
             encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
-    seconds = time.perf_counter() - started
-    return replace(
-        report, signals=signals or report.signals, encode_seconds=seconds, verified=verify
-    )
+    report = replace(report, signals=signals or report.signals, verified=verify)
+    return replace(report, encode_seconds=time.perf_counter() - started)
 
 
 def decode_file(

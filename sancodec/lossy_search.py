@@ -20,7 +20,9 @@ from sancodec.planning import EncodingPlan
 Size = Callable[[Coded], int]
 """Gives the bytes of the file that a coding becomes."""
 
-_MAX_PASSES, _MAX_QUICK_PASSES, _FEW_SAMPLES = 9, 20, 1 << 18
+_MAX_PASSES, _MAX_QUICK_PASSES, _FEW_SAMPLES = 9, 14, 1 << 18
+# Passes from the one that came nearest, where they are quick.
+_MAX_POLISHES = 10
 # The pass that settles what else there is to choose.
 _CHOOSE_AT = 2
 _CLOSE = 0.996
@@ -35,7 +37,13 @@ _EXPONENT, _LEAST_EXPONENT, _MOST_EXPONENT = 1.5, 0.5, 5.0
 _TOLD_APART = 0.003
 # How bytes fall with the error, as an exponent.
 _USUAL_FALL, _MIN_FALL, _MAX_FALL = 1.5, 0.5, 2.5
-_SHRINK = 0.8
+# How steps go with deviations where leads need not be alike, as exponents; passes to judge each.
+_POWERS = (1.0, 0.6, 0.2)
+_N_SHAPING, _SHAPING_EXPONENT = 2, 1.5
+_SHRINK, _FIRST_RETREAT = 0.8, 0.1
+_POLISH = 0.002
+# A coding that is so much worse than another, as a logarithm, will not become better.
+_HOPE = 0.06
 _MOST_GROWTH = math.log(64.0)
 _MAX_SHRINKS = 60
 # Above so many bits for each sample the lossless modes may be as small.
@@ -43,7 +51,7 @@ _LOSSLESS_FROM = 1.5
 _LEAST_ERROR = 1e-3
 
 
-class _Search(ABC):
+class StepSearch(ABC):
     """Steps that are moved until all leads have the same error, which is the right one.
 
     Parameters
@@ -61,6 +69,7 @@ class _Search(ABC):
     ) -> None:
         self._encoder = encoder
         self._plan = plan
+        self._rival: Coded | None = None
         self._size = size
         self._steps = np.log(encoder.deviations() * (_FIRST_STEP * percent / 100.0))
         # A lead that is exact, or all zeros, says nothing of what a larger step would do.
@@ -68,12 +77,17 @@ class _Search(ABC):
         self._turning: NDArray[np.float64] | None = np.exp(self._steps)
         self._best: Coded | None = None
         self._seen: list[tuple[float, float]] = []
+        self._nearest = math.inf, self._steps, 0.0
         few = encoder.n_samples <= _FEW_SAMPLES
         self._n_passes = _MAX_QUICK_PASSES if few else _MAX_PASSES
 
     @abstractmethod
     def _errors(self, coded: Coded) -> NDArray[np.float64]:
-        """Give the logarithm of each lead's error over what it may be."""
+        """Give the logarithm of each channel's error over what it may be."""
+
+    @abstractmethod
+    def _cost(self, coded: Coded) -> float:
+        """Give the logarithm of what is to be least, as if the promise were just kept."""
 
     @abstractmethod
     def _keeps(self, coded: Coded) -> bool:
@@ -89,13 +103,26 @@ class _Search(ABC):
 
     def best(self) -> Coded:
         """Search, and give the best coding that keeps the promise."""
-        self._approach()
-        for _ in range(_MAX_SHRINKS):
-            if self._best is not None:
-                break
-            self._steps += self._retreat()
-            self._try()
+        self._approach_and_retreat()
         return self._or_lossless()
+
+    def better_than(self, rival: Coded) -> Coded:
+        """Search as long as there is hope, and give the better coding."""
+        self._rival = rival
+        self._approach_and_retreat()
+        best = self._best
+        return rival if best is None or not self._better(best, rival) else best
+
+    def _approach_and_retreat(self) -> None:
+        self._approach()
+        for number in range(_MAX_SHRINKS):
+            if self._best is not None or self._hopeless():
+                break
+            self._steps += self._retreat() * min(_FIRST_RETREAT * 2**number, 1.0)
+            self._try()
+
+    def _hopeless(self) -> bool:
+        return self._rival is not None and self._nearest[0] > self._cost(self._rival) + _HOPE
 
     def _retreat(self) -> float:
         """Give by what steps move while none have kept the promise yet."""
@@ -107,10 +134,13 @@ class _Search(ABC):
             if number == _CHOOSE_AT:
                 self._choose()
                 slopes.forget()
+                self._nearest = math.inf, self._steps, 0.0
             coded = self._try()
             if self._keeps(coded) and self._close(coded):
                 return
-            errors = self._errors(coded)
+            if number > _CHOOSE_AT and self._hopeless():
+                return
+            errors = self._encoder.worst_of(self._errors(coded))
             late = number - (self._n_passes - len(_LATE_AIMS))
             aim = _AIM if late < 0 or self._best is not None else _LATE_AIMS[late]
             moved = slopes.next(self._steps, errors, aim)
@@ -146,9 +176,14 @@ class _Search(ABC):
         return min(max(found, _MIN_FALL), _MAX_FALL)
 
     def _try(self) -> Coded:
-        loss = self._encoder.loss(np.exp(self._steps), self._turning)
-        coded = self._encoder.run(self._plan, loss)
+        steps = np.exp(self._steps)
+        # Turned for other steps, leads that follow from others would not vanish.
+        self._turning = None if self._turning is None else steps
+        coded = self._encoder.run(self._plan, self._encoder.loss(steps, self._turning))
         self._seen.append((math.log(self._size(coded)), _mean_error(coded)))
+        cost = self._cost(coded)
+        if cost < self._nearest[0]:
+            self._nearest = cost, self._steps, float(self._errors(coded).max())
         if self._keeps(coded) and (self._best is None or self._better(coded, self._best)):
             self._best = coded
         return coded
@@ -165,7 +200,7 @@ class _Search(ABC):
         return best
 
 
-class PrdnSearch(_Search):
+class PrdnSearch(StepSearch):
     """Every lead just below a PRDN, in the fewest bytes."""
 
     def __init__(
@@ -173,6 +208,21 @@ class PrdnSearch(_Search):
     ) -> None:
         super().__init__(encoder, plan, percent, size)
         self._percent = percent
+
+    def _approach(self) -> None:
+        """Approach, then try from what came nearest: of many leads one is always too far off."""
+        super()._approach()
+        if self._encoder.n_samples > _FEW_SAMPLES:
+            return
+        for number in range(_MAX_POLISHES):
+            if self._hopeless() or (self._best is not None and self._close(self._best)):
+                break
+            _, steps, over = self._nearest
+            self._steps = steps - over - _POLISH * number
+            self._try()
+
+    def _cost(self, coded: Coded) -> float:
+        return math.log(self._size(coded)) + self.fall * max(float(self._errors(coded).max()), 0.0)
 
     def _errors(self, coded: Coded) -> NDArray[np.float64]:
         return _log_prdn(coded, self._percent) - math.log(self._percent)
@@ -187,7 +237,31 @@ class PrdnSearch(_Search):
         return self._size(coded) < self._size(best)
 
 
-class SizeSearch(_Search):
+class MeanSearch(PrdnSearch):
+    """The mean PRDN of the leads just below a target, in the fewest bytes."""
+
+    def _approach(self) -> None:
+        """Choose how steps go with the leads' deviations, then move all alike."""
+        middle, shape = self._steps.mean(), self._steps - self._steps.mean()
+        tried = []
+        for power in _POWERS if self._steps.size > 1 else _POWERS[:1]:
+            self._steps = middle + power * shape
+            for _ in range(_N_SHAPING):
+                coded = self._try()
+                tried.append((self._cost(coded), self._steps))
+                self._steps = self._steps - self._errors(coded).max() * _SHAPING_EXPONENT
+        self._steps = min(tried, key=lambda own: own[0])[1]
+        super()._approach()
+
+    def _errors(self, coded: Coded) -> NDArray[np.float64]:
+        over = math.log(max(coded.tallies.mean_prdn, _LEAST_ERROR) / self._percent)
+        return np.full(len(coded.tallies.channels), over)
+
+    def _keeps(self, coded: Coded) -> bool:
+        return coded.tallies.mean_prdn <= self._percent
+
+
+class SizeSearch(StepSearch):
     """The least PRDN, the same for every lead, in at most so many bytes."""
 
     def __init__(self, encoder: LossyEncoder, plan: EncodingPlan, n_bytes: int, size: Size) -> None:
@@ -199,6 +273,10 @@ class SizeSearch(_Search):
         over = math.log(self._size(coded) / (self._n_bytes * _AIM_SIZE))
         mean = _mean_error(coded)
         return _log_prdn(coded, math.exp(mean)) - (mean + over / self.fall)
+
+    def _cost(self, coded: Coded) -> float:
+        over = math.log(self._size(coded) / self._n_bytes)
+        return float(_log_prdn(coded, 1.0).max()) + max(over, 0.0) / self.fall
 
     def _keeps(self, coded: Coded) -> bool:
         return self._size(coded) <= self._n_bytes

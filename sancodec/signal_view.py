@@ -100,7 +100,8 @@ class SignalView:
             found = span[::step]
             return np.ascontiguousarray(found[:, columns])
         at = _index_of(rows, len(self), "sample")
-        return self._source.read(at, at + 1).samples[0][columns]
+        sample: NDArray[np.int32] | np.int32 = self._source.read(at, at + 1).samples[0][columns]
+        return sample
 
     def _columns(self, leads: Any) -> Any:
         """Give what NumPy takes for the leads that were named or counted."""
