@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sancodec.chunk import EncodedChunk, decode_chunk, encode_chunk
 from sancodec.distortion import Tallies
+from sancodec.errors import VerifyError
 from sancodec.formats.promise import Promise
 from sancodec.layer_search import LayerSearch
 from sancodec.layers import SanLayer
@@ -93,10 +94,23 @@ class LossyEncoder:
         return Loss(tuple(steps.tolist()), self._missing, turned, max_errors)
 
     def pieces(self, coded: Coded) -> Iterator[tuple[Recording, EncodedChunk]]:
-        """Decode what was coded once more: give each span as it comes back, and its chunk."""
+        """Decode what was coded: give each span as it comes back, and its chunk.
+
+        Raises
+        ------
+        VerifyError
+            The spans differ from the record in another way than was promised.
+        """
+        tallies = Tallies(self._missing)
         for wide, chunk in zip(self._spans(0), coded.chunks, strict=True):
             decoded, layers = self._decode(coded.plan, chunk, wide.chunk)
+            tallies.add(wide.chunk, decoded)
             yield decoded, replace(chunk, layers=layers, coded=wide.chunk)
+        if tallies.channels != coded.tallies.channels:
+            raise VerifyError(
+                f"{self._source.name}: the chunks do not decode to what was promised; "
+                "please report this"
+            )
 
     def run(self, plan: EncodingPlan, loss: Loss | None) -> Coded:
         """Code all chunks with this loss, None for none, and count what it does."""
@@ -120,9 +134,10 @@ class LossyEncoder:
         span = wide.chunk
         activations = self._activations(plan, number, wide)
         chunk = encode_chunk(span, plan.chunks, activations, self.session)
-        decoded, _ = self._decode(plan, chunk, span)
+        decoded = chunk.decoded or self._decode(plan, chunk, span)[0]
         # Arrays of all chunks together would take as much memory as the record.
-        return _Piece(span, replace(chunk, layers=(), coded=_nothing(span)), decoded)
+        bare = replace(chunk, layers=(), coded=_nothing(span), decoded=None)
+        return _Piece(span, bare, decoded)
 
     def _activations(self, plan: EncodingPlan, number: int, wide: WideSpan) -> list[Activations]:
         """Give the activations of a chunk; a plan's are found once."""

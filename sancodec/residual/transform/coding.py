@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ from sancodec.residual.transform.rotation import find_angles, n_angles_of, rotat
 from sancodec.residual.transform.walk import room_for_walk, walk_through
 from sancodec.residual.transform.wavelet import (
     MAX_LEVELS,
+    Band,
     analyse,
     bands_of,
     most_levels,
@@ -69,6 +71,13 @@ class LeadScale:
         return self.lowest == self.highest
 
 
+class CodedLeads(NamedTuple):
+    """The bytes of some leads, and the (n_leads, n_samples) int32 samples that they decode to."""
+
+    payload: bytes
+    samples: NDArray[np.int32]
+
+
 def levels_for(n_samples: int, clock: float) -> int:
     """Give how many levels a wavelet has, so that the slowest band is below 0.4 Hz of an ECG."""
     levels = _ECG_LEVELS + round(math.log2(min(max(clock, 1e-3), 1e6) / _ECG_FS))
@@ -95,7 +104,7 @@ def encode_transform(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
     loss: LeadLoss,
-) -> bytes:
+) -> CodedLeads:
     """Code the leads of one chunk with an error that their steps decide.
 
     Parameters
@@ -122,22 +131,25 @@ def encode_transform(  # noqa: PLR0917
         _put_scale(writer, scale, san_only)
     put_gaps(writer, gaps, loss.missing)
     moving = [i for i, scale in enumerate(scales) if not scale.flat]
-    if not moving or san_only:
-        return writer.getvalue()
-    rows = np.stack([_scaled(leads[i], san[i], scales[i]) for i in moving])
-    layer = clock, beats_of_all(beats), n_kernels
-    relative = None
-    if loss.turning is not None and len(moving) > 1:
-        relative = (loss.steps / loss.turning)[moving]
-    return writer.raw(_put_leads(rows, layer, relative)).getvalue()
+    rows = np.zeros((len(moving), samples.shape[1]))
+    if moving and not san_only:
+        rows = np.stack([_scaled(leads[i], san[i], scales[i]) for i in moving])
+        layer = clock, beats_of_all(beats), n_kernels
+        relative = None
+        if loss.turning is not None and len(moving) > 1:
+            relative = (loss.steps / loss.turning)[moving]
+        coefficients, rows = _put_leads(rows, layer, relative)
+        writer.raw(coefficients)
+    decoded = np.where(gaps, samples, _unscaled_all(rows, san, scales))
+    return CodedLeads(writer.getvalue(), decoded)
 
 
 def _put_leads(
     rows: NDArray[np.float64],
     layer: tuple[float, Beats, int],
     relative: NDArray[np.float64] | None,
-) -> bytes:
-    """Code (n_leads, n_samples) leads in steps.
+) -> tuple[bytes, NDArray[np.float64]]:
+    """Code (n_leads, n_samples) leads in steps; give the bytes, and the leads as they come back.
 
     ``relative`` are their steps over those for which they are turned, None not to turn them.
     """
@@ -146,16 +158,20 @@ def _put_leads(
     n_levels = levels_for(n_samples, clock)
     wanted = analyse(rows, n_levels)
     writer = ByteWriter().u8(n_levels).u8(_STRAIGHT if relative is None else _ROTATED)
+    bands = bands_of(n_samples, n_levels)
+    angles = np.zeros(0, np.uint8)
     if relative is not None:
-        slow = bands_of(n_samples, n_levels)[min(1, n_levels)].stop
+        slow = bands[min(1, n_levels)].stop
         angles = find_angles(wanted[:, slow:] * relative[:, None])
         rotate(wanted, angles)
         writer.raw(angles.tobytes())
     quantised = np.zeros(wanted.shape, np.int32)
     coder = room_for_walk(n_samples)
     decisions = walk_through(coder, quantised, wanted, n_levels, beats, n_kernels, clock, SLOPE)
-    put_centroids(writer, fit_centroids(wanted, quantised, bands_of(n_samples, n_levels)))
-    return writer.raw(payload_of(decisions)).getvalue()
+    centroids = fit_centroids(wanted, quantised, bands)
+    put_centroids(writer, centroids)
+    payload = writer.raw(payload_of(decisions)).getvalue()
+    return payload, _back(quantised, centroids.offsets, bands, angles)
 
 
 def decode_transform(  # noqa: PLR0917
@@ -178,7 +194,6 @@ def decode_transform(  # noqa: PLR0917
     if form not in {_STRAIGHT, _SAN_ONLY}:
         raise CorruptError(f"transform residual: form {form}, expected 0 or 2")
     scales = [_take_scale(reader, form == _SAN_ONLY) for _ in range(len(san))]
-    decoded = np.empty(san.shape, np.int32)
     gaps = np.zeros(san.shape, bool)
     filled = np.zeros(san.shape, np.int32)
     take_gaps(reader, filled, gaps)
@@ -187,17 +202,24 @@ def decode_transform(  # noqa: PLR0917
     if moving and form == _STRAIGHT:
         rows = _take_leads(reader, len(moving), n_samples, (clock, beats_of_all(beats), n_kernels))
     reader.expect_end("transform residual")
-    for lead, scale in enumerate(scales):
-        decoded[lead] = scale.offset
-    for row, i in zip(rows, moving, strict=True):
-        decoded[i] = _unscaled(row, san[i], scales[i])
-    return np.where(gaps, filled, decoded)
+    return np.where(gaps, filled, _unscaled_all(rows, san, scales))
 
 
 def _scaled(
     lead: NDArray[np.int32], san: NDArray[np.int32], scale: LeadScale
 ) -> NDArray[np.float64]:
     return np.asarray(((lead - np.float64(scale.offset)) - san / _UNIT) / scale.step)
+
+
+def _unscaled_all(
+    rows: NDArray[np.float64], san: NDArray[np.int32], scales: Sequence[LeadScale]
+) -> NDArray[np.int32]:
+    """Give the samples of all leads from the rows, in steps, of those that are not flat."""
+    samples = np.empty(san.shape, np.int32)
+    row = iter(rows)
+    for lead, scale in enumerate(scales):
+        samples[lead] = scale.offset if scale.flat else _unscaled(next(row), san[lead], scale)
+    return samples
 
 
 def _unscaled(
@@ -258,7 +280,17 @@ def _take_leads(
     walk_through(coder, quantised, None, n_levels, beats, n_kernels, clock)
     if not at_end(coder.words, coder.cursor):
         raise CorruptError("coefficients: the payload does not end where they do")
+    return _back(quantised, offsets, bands, angles)
+
+
+def _back(
+    quantised: NDArray[np.int32],
+    offsets: NDArray[np.float64],
+    bands: list[Band],
+    angles: NDArray[np.uint8],
+) -> NDArray[np.float64]:
+    """Give the (n_leads, n_samples) leads of quantised coefficients, in steps."""
     leads = put_back(quantised, offsets, bands)
-    if form == _ROTATED:
+    if angles.size:
         unrotate(leads, angles)
-    return synthesise(leads, n_levels)
+    return synthesise(leads, len(bands) - 1)
