@@ -23,7 +23,7 @@ from sancodec.base import (
 from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import ChecksumError, ConfigError, CorruptError, RecordError
-from sancodec.fidelity import Lossless
+from sancodec.fidelity import Lossless, SanOnly
 from sancodec.formats.container import ContainerReader, ContainerWriter, Header, Summary
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
 from sancodec.formats.parameters import encode_parameters
@@ -215,6 +215,13 @@ def _lossy_pieces(
     header_of = functools.partial(_header, source, chunk_frames=chunk_frames)
     file = LossyFile(source, config.fidelity, encoder, header_of, n_beside)
     coded = file.search(plan)
+    if not isinstance(config.fidelity, SanOnly) and encoder.is_whole():
+        base, base_plan = _plan(source, config, encoder.session, chunk_frames)
+        if isinstance(base, BaseSource):
+            base_encoder = encoder.on_base(base)
+            better = replace(file, encoder=base_encoder).search_beside(base_plan, coded)
+            encoder, coded = encoder if better is coded else base_encoder, better
+    file.check(coded)
     plan = replace(coded.plan, signals=coded.signals)
     return file.header(coded), plan, encoder.pieces(coded)
 

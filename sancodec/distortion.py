@@ -86,6 +86,10 @@ class Tallies:
         self._missing = missing
         self.channels = [ChannelTally() for _ in missing]
 
+    def within(self, bounds: Sequence[int]) -> bool:
+        """Tell whether no channel is off by more than its bound, in ADC units."""
+        return all(t.max_error <= bound for t, bound in zip(self.channels, bounds, strict=True))
+
     def add(self, original: Recording, decoded: Recording) -> None:
         """Count the next span."""
         for i, tally in enumerate(self.channels):

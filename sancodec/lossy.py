@@ -5,6 +5,7 @@ What is promised is judged by these counts alone, which are integers.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.base import BaseSource, decode_base, encode_base
 from sancodec.chunk import EncodedChunk, decode_chunk, encode_chunk
 from sancodec.distortion import Tallies
 from sancodec.errors import VerifyError
@@ -75,6 +77,8 @@ class LossyEncoder:
         self, source: RecordSource, session: SynthesisSession, chunk_frames: int, jobs: int
     ) -> None:
         self._source = source
+        self._base = source
+        self._gains = np.eye(len(source.channels))
         self.session = session
         self.chunk_frames = chunk_frames
         self._jobs = jobs
@@ -82,6 +86,20 @@ class LossyEncoder:
         self.n_samples = source.n_frames * sum(c.samples_per_frame for c in source.channels)
         self._searches: tuple[LayerSearch, ...] = ()
         self._found: dict[int, list[Activations]] = {}
+
+    def on_base(self, base: BaseSource) -> LossyEncoder:
+        """Give an encoder of the same record that codes its base leads.
+
+        Errors are those of the record all the same.
+        """
+        own = copy.copy(self)
+        own._base, own._gains = base, base.gains()
+        own._searches, own._found = (), {}
+        return own
+
+    def is_whole(self) -> bool:
+        """Tell whether no sample is missing."""
+        return sum(tally.n_samples for tally in self._originals().channels) == self.n_samples
 
     def loss(
         self,
@@ -91,7 +109,7 @@ class LossyEncoder:
     ) -> Loss:
         """Give the loss of a pass."""
         turned = None if turning is None or turning.size < 2 else tuple(turning.tolist())
-        return Loss(tuple(steps.tolist()), self._missing, turned, max_errors)
+        return Loss(tuple(steps.tolist()), self._base.missing, turned, max_errors)
 
     def pieces(self, coded: Coded) -> Iterator[tuple[Recording, EncodedChunk]]:
         """Decode what was coded: give each span as it comes back, and its chunk.
@@ -103,8 +121,8 @@ class LossyEncoder:
         """
         tallies = Tallies(self._missing)
         for wide, chunk in zip(self._spans(0), coded.chunks, strict=True):
-            decoded, layers = self._decode(coded.plan, chunk, wide.chunk)
-            tallies.add(wide.chunk, decoded)
+            decoded, layers = self._decode(coded.plan, chunk, _samples_of(wide))
+            tallies.add(_samples_of(wide), decoded)
             yield decoded, replace(chunk, layers=layers, coded=wide.chunk)
         if tallies.channels != coded.tallies.channels:
             raise VerifyError(
@@ -128,12 +146,13 @@ class LossyEncoder:
         return Coded(plan, chunks, tallies)
 
     def _spans(self, context: int) -> Iterator[WideSpan]:
-        return wide_spans(self._source, self._source, self.chunk_frames, context)
+        return wide_spans(self._source, self._base, self.chunk_frames, context)
 
     def _code(self, plan: EncodingPlan, number: int, wide: WideSpan) -> _Piece:
-        span = wide.chunk
+        span = _samples_of(wide)
         activations = self._activations(plan, number, wide)
-        chunk = encode_chunk(span, plan.chunks, activations, self.session)
+        encode = encode_chunk if wide.samples is None else encode_base
+        chunk = encode(span, plan.chunks, activations, self.session)
         decoded = chunk.decoded or self._decode(plan, chunk, span)[0]
         # Arrays of all chunks together would take as much memory as the record.
         bare = replace(chunk, layers=(), coded=_nothing(span), decoded=None)
@@ -152,15 +171,43 @@ class LossyEncoder:
     def _decode(
         self, plan: EncodingPlan, chunk: EncodedChunk, span: Recording
     ) -> tuple[Recording, tuple[SanLayer, ...]]:
-        return decode_chunk(chunk.payload, _nothing(span), plan.chunks, span.n_frames, self.session)
+        decode = decode_chunk if plan.chunks.structure is None else decode_base
+        return decode(chunk.payload, _nothing(span), plan.chunks, span.n_frames, self.session)
 
     def deviations(self) -> NDArray[np.float64]:
-        """Give the standard deviation of each channel, 1 where there is none, in ADC units."""
+        """Give the standard deviation of each lead that is coded, 1 where there is none.
+
+        Where channels follow from others, it is that of the channel that allows least of an error
+        of the lead; in ADC units, or in steps of the grid that the lead is on.
+        """
+        tallies = self._originals().channels
+        variances = [float(tally.deviation) / max(tally.n_samples, 1) for tally in tallies]
+        allowed = np.array([math.sqrt(variance) or np.inf for variance in variances])
+        allowed /= np.maximum(np.sqrt(np.square(self._gains).sum(axis=1)), 1e-9)
+        least = -self.worst_of(-allowed)
+        return np.where(np.isfinite(least), least, 1.0)
+
+    def _originals(self) -> Tallies:
+        """Tally the record against itself."""
         tallies = Tallies(self._missing)
         for wide in self._spans(0):
-            tallies.add(wide.chunk, wide.chunk)
-        variances = [float(t.deviation) / max(t.n_samples, 1) for t in tallies.channels]
-        return np.array([math.sqrt(variance) or 1.0 for variance in variances])
+            tallies.add(_samples_of(wide), _samples_of(wide))
+        return tallies
+
+    def base_bounds(self, bounds: tuple[int, ...], share: float) -> tuple[int, ...]:
+        """Give what leads that are coded may be off by, as a share of the channels' bounds."""
+        allowed = (np.array(bounds) + 0.5) / np.maximum(np.abs(self._gains).sum(axis=1), 1e-9)
+        least = -self.worst_of(-allowed)
+        return tuple(int(min(share * bound, 1 << 31)) for bound in least)
+
+    def worst_of(self, errors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give for each lead that is coded the largest (n_channels,) error that it is a part of."""
+        parts = np.where(self._gains != 0.0, errors[:, None], -np.inf)
+        return np.asarray(parts.max(axis=0))
+
+
+def _samples_of(wide: WideSpan) -> Recording:
+    return wide.chunk if wide.samples is None else wide.samples
 
 
 def _nothing(span: Recording) -> Recording:

@@ -23,7 +23,7 @@ from sancodec.san.synthesis import Activations
 from sancodec.signal_types import UNKNOWN, Identity
 
 DEFAULT_CHUNK_SECONDS = 60.0
-LOSSY_CHUNK_SECONDS = 600.0
+LOSSY_CHUNK_SECONDS = 1800.0
 MIN_CHUNK_FRAMES = 16_384
 MAX_CHUNK_SAMPLES = 1 << 21
 

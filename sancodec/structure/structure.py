@@ -64,6 +64,14 @@ class Structure:
         stage = self.resampling
         return fs if stage is None else fs * stage.down / stage.up
 
+    def gains(self) -> NDArray[np.float64]:
+        """Give by how much each lead moves with each base lead, as (n_leads, n_base) float64."""
+        gains = np.eye(self.n_leads)
+        for stage in self.stages:
+            # Element by element: no library decides in which order a product is summed.
+            gains = (gains[:, :, None] * stage.gains()[None]).sum(axis=1)
+        return gains
+
     def forward(self, samples: NDArray[np.int32]) -> tuple[NDArray[np.int32], Misfits] | None:
         """Give the base leads and the misfits of samples, checked on every one of them.
 
