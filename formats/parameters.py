@@ -1,9 +1,9 @@
 """What a header says of how leads are coded, readable without decoding anything.
 
-There are four layouts. The first one holds a record whose groups follow from its channels, with
+There are five layouts. The first one holds a record whose groups follow from its channels, with
 at most one SAN layer, at the pace of an ECG; the second one holds any other. The third one puts a
 structure before one of these, which then speaks of the base leads. The fourth puts the numbers
-that every chunk begins with before any other.
+that every chunk begins with before any other, and the fifth principal kernels of SAN layers.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ _ANOTHER_LAYOUT = 0
 _LAYERED = 2
 _STRUCTURED = 3
 _STARTED = 4
+_DETAILED = 5
 _MAX_STRUCTURE_BYTES = 1 << 15
 _MAX_STARTS_BYTES = 1 << 15
+_MAX_DETAILS_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,8 @@ class CodecParameters:
         Number of base leads; 0 without a structure.
     starts : bytes
         What chunks begin with, as ``sancodec.parameters`` writes it, or nothing.
+    details : bytes
+        The principal kernels of the layers, as ``sancodec.parameters`` writes them, or nothing.
     """
 
     orders: tuple[int, ...]
@@ -97,6 +101,7 @@ class CodecParameters:
     structure: bytes = b""
     n_base: int = 0
     starts: bytes = b""
+    details: bytes = b""
 
 
 def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> list[list[int]]:
@@ -121,6 +126,8 @@ def encode_parameters(parameters: CodecParameters) -> bytes:
     writer = ByteWriter()
     if parameters.starts:
         writer.varint(_ANOTHER_LAYOUT).varint(_STARTED).counted(parameters.starts)
+    if parameters.details:
+        writer.varint(_ANOTHER_LAYOUT).varint(_DETAILED).counted(parameters.details)
     if parameters.structure:
         writer.varint(_ANOTHER_LAYOUT).varint(_STRUCTURED)
         writer.varint(parameters.n_base).counted(parameters.structure)
@@ -157,9 +164,12 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
     """
     reader = ByteReader(parameters, f"{name}: codec parameters")
     n_groups, layout = _take_layout(reader, n_channels)
-    starts = b""
+    starts = details = b""
     if layout == _STARTED:
         starts = reader.counted("starts", _MAX_STARTS_BYTES)
+        n_groups, layout = _take_layout(reader, n_channels)
+    if layout == _DETAILED:
+        details = reader.counted("principal kernels", _MAX_DETAILS_BYTES)
         n_groups, layout = _take_layout(reader, n_channels)
     if layout != _STRUCTURED:
         found = _take_rest(reader, layout, n_groups, n_channels)
@@ -172,7 +182,7 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
         found = _take_rest(reader, layout, n_groups, n_base)
         found = replace(found, structure=structure, n_base=n_base)
     reader.expect_end("codec parameters")
-    return replace(found, starts=starts)
+    return replace(found, starts=starts, details=details)
 
 
 def _take_layout(reader: ByteReader, n_channels: int) -> tuple[int, int]:

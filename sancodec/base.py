@@ -146,7 +146,9 @@ def _beyond_width(
         guess = outwards(structure.stages, base.astype(np.int64), samples.shape[1])
     except CorruptError:
         return None
-    lowest, highest = (end(axis=1, keepdims=True).astype(np.int64) for end in (samples.min, samples.max))
+    lowest, highest = (
+        end(axis=1, keepdims=True).astype(np.int64) for end in (samples.min, samples.max)
+    )
     limit = np.array([[1 << int(n).bit_length()] for n in np.maximum(highest, -1 - lowest).ravel()])
     inside = np.clip(guess, np.minimum(1 - limit, lowest), limit - 1)
     return Misfits.between(inside, guess)

@@ -35,6 +35,7 @@ from sancodec.residual.transform.coding import decode_transform, encode_transfor
 from sancodec.residual.wide import decode_wide, encode_wide
 from sancodec.runtime import SynthesisSession
 from sancodec.san.coding import decode_activations, encode_activations
+from sancodec.san.details import decode_details, encode_details
 from sancodec.san.synthesis import Activations
 
 MODE_RAW = 0
@@ -121,6 +122,10 @@ def encode_chunk(
             layers.append(reconstruct(own, san, samples.shape, session))
             writer.counted(coded)
             san_bytes += len(coded)
+            if san.details is not None:
+                coded = encode_details(own, san.details)
+                writer.counted(coded)
+                san_bytes += len(coded)
         mode, residual, known = _encode_residual(samples, group, plan, layers)
         writer.u8(mode).counted(residual)
         residual_bytes += len(residual)
@@ -267,6 +272,10 @@ def _take_layers(
         coded = reader.counted("activations", reader.remaining)
         limit = shape[1] + san.bank.n_taps
         activations = decode_activations(coded, san.bank.n_kernels, len(san.leads), limit)
+        if san.details is not None:
+            coded = reader.counted("principal amplitudes", reader.remaining)
+            found = decode_details(coded, activations.kernel, san.details)
+            activations = replace(activations, details=found)
         layers.append(reconstruct(activations, san, shape, session))
     return layers
 

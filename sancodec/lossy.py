@@ -19,9 +19,10 @@ from sancodec.distortion import Tallies
 from sancodec.errors import VerifyError
 from sancodec.formats.promise import Promise
 from sancodec.layer_search import LayerSearch
-from sancodec.layers import SanLayer
+from sancodec.layers import SanLayer, leads_of
 from sancodec.parallel import map_in_order
 from sancodec.planning import EncodingPlan, context_frames
+from sancodec.principal import BeatsLeft
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
 from sancodec.residual.loss import Loss
@@ -144,6 +145,20 @@ class LossyEncoder:
             tallies.add(piece.original, piece.decoded)
             chunks.append(piece.chunk)
         return Coded(plan, chunks, tallies)
+
+    def detailed(self, plan: EncodingPlan) -> EncodingPlan | None:
+        """Give a plan, made for steps, with principal kernels; None where none would pay."""
+        left: list[list[BeatsLeft]] = [[] for _ in plan.searches]
+        for number, wide in enumerate(self._spans(context_frames(plan.chunks))):
+            found = self._activations(plan, number, wide)
+            span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
+            for search, own, spans in zip(plan.searches, found, left, strict=True):
+                samples = leads_of(span, plan.chunks.groups[search.san.group])
+                spans.append(search.left_by(samples, own))
+        searches = [s.with_details(own) for s, own in zip(plan.searches, left, strict=True)]
+        if all(search.san.details is None for search in searches):
+            return None
+        return plan.with_searches(searches)
 
     def _spans(self, context: int) -> Iterator[WideSpan]:
         return wide_spans(self._source, self._base, self.chunk_frames, context)

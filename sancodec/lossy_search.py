@@ -28,6 +28,8 @@ _MAX_POLISHES = 10
 _CHOOSE_NEAR, _CHOOSE_AT = 0.06, 3
 _CLOSE, _LEAST_CLOSE = 0.9965, 0.993
 _AIM, _LATE_AIMS = 0.9985, (0.992, 0.985, 0.97)
+# Amplitudes of kernels need not be as fine as coefficients, by so many powers of two.
+_COARSER = 3
 # What passes so far from the target say of leads that hide behind others is of no use.
 _HIDDEN = 1.0
 # A size within this of the target is close enough.
@@ -148,19 +150,32 @@ class _Search(ABC):
         What takes fewest bytes for the same error stays: with the plan of ``first``, or another.
         """
         steps = np.exp(self._steps)
-        plans = [self._plan.for_steps(steps)] if self._plan.searches else []
+        plans = []
         if self._plan.searches:
-            plans += [self._plan.for_steps(steps, level=True), self._plan.without_layers()]
+            plans = [self._plan.for_steps(steps, level=e, coarser=_COARSER) for e in (True, False)]
+            plans.append(self._plan.without_layers())
         best, least = first, self._even_cost(first)
-        tried = [(plan, self._turning) for plan in plans]
-        for plan, turning in [*tried, *([(None, None)] if self._turning is not None else [])]:
-            coded = self._encoder.run(plan or self._plan, self._encoder.loss(steps, turning))
-            cost = self._even_cost(coded)
-            if cost < least:
-                best, least = coded, cost
-                self._plan, self._turning = plan or self._plan, turning
+        for plan in plans:
+            best, least = self._better_of(best, least, plan, self._turning)
+        if best.plan.searches and best.plan.searches[0].steps is not None:
+            detailed = self._encoder.detailed(best.plan)
+            if detailed is not None:
+                best, least = self._better_of(best, least, detailed, self._turning)
+        if self._turning is not None:
+            best, least = self._better_of(best, least, self._plan, None)
         self._best, self._nearest = None, (math.inf, self._steps, 0.0)
         return self._note(best)
+
+    def _better_of(
+        self, best: Coded, least: float, plan: EncodingPlan, turning: NDArray[np.float64] | None
+    ) -> tuple[Coded, float]:
+        """Try another plan; give the better coding and its cost, and keep its plan."""
+        coded = self._encoder.run(plan, self._encoder.loss(np.exp(self._steps), turning))
+        cost = self._even_cost(coded)
+        if cost >= least:
+            return best, least
+        self._plan, self._turning = plan, turning
+        return coded, cost
 
     def _even_cost(self, coded: Coded) -> float:
         """Give the logarithm of the bytes, as if errors were the same as those of another."""
