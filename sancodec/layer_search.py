@@ -115,11 +115,11 @@ class LayerSearch:
         assert self.steps is not None
         return left_by(samples[list(self.san.leads)], activations, self.san, self.steps)
 
-    def with_details(self, spans: Sequence[BeatsLeft]) -> LayerSearch:
-        """Give the layer with principal kernels fitted to what it leaves, where any pay."""
+    def with_details(self, spans: Sequence[BeatsLeft]) -> list[LayerSearch]:
+        """Give the layer with sets of principal kernels fitted to what it leaves, to be tried."""
         assert self.steps is not None
-        details = fit_details(spans, self.san, self.steps)
-        return replace(self, san=replace(self.san, details=details))
+        sets = fit_details(spans, self.san, self.steps)
+        return [replace(self, san=replace(self.san, details=details)) for details in sets]
 
     def in_group(self, number: int) -> LayerSearch:
         """Give the layer for the group of this number: until then it is that of group 0."""

@@ -146,8 +146,8 @@ class LossyEncoder:
             chunks.append(piece.chunk)
         return Coded(plan, chunks, tallies)
 
-    def detailed(self, plan: EncodingPlan) -> EncodingPlan | None:
-        """Give a plan, made for steps, with principal kernels; None where none would pay."""
+    def detailed(self, plan: EncodingPlan) -> list[EncodingPlan]:
+        """Give a plan, made for steps, with principal kernels: several, or none, to be tried."""
         left: list[list[BeatsLeft]] = [[] for _ in plan.searches]
         for number, wide in enumerate(self._spans(context_frames(plan.chunks))):
             found = self._activations(plan, number, wide)
@@ -155,10 +155,16 @@ class LossyEncoder:
             for search, own, spans in zip(plan.searches, found, left, strict=True):
                 samples = leads_of(span, plan.chunks.groups[search.san.group])
                 spans.append(search.left_by(samples, own))
-        searches = [s.with_details(own) for s, own in zip(plan.searches, left, strict=True)]
-        if all(search.san.details is None for search in searches):
-            return None
-        return plan.with_searches(searches)
+        sets = [s.with_details(own) for s, own in zip(plan.searches, left, strict=True)]
+        return [
+            plan.with_searches(
+                [
+                    own[min(i, len(own) - 1)] if own else search
+                    for search, own in zip(plan.searches, sets, strict=True)
+                ]
+            )
+            for i in range(max(map(len, sets), default=0))
+        ]
 
     def _spans(self, context: int) -> Iterator[WideSpan]:
         return wide_spans(self._source, self._base, self.chunk_frames, context)

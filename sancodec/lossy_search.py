@@ -158,9 +158,8 @@ class _Search(ABC):
         for plan in plans:
             best, least = self._better_of(best, least, plan, self._turning)
         if best.plan.searches and best.plan.searches[0].steps is not None:
-            detailed = self._encoder.detailed(best.plan)
-            if detailed is not None:
-                best, least = self._better_of(best, least, detailed, self._turning)
+            for plan in self._encoder.detailed(best.plan):
+                best, least = self._better_of(best, least, plan, self._turning)
         if self._turning is not None:
             best, least = self._better_of(best, least, self._plan, None)
         self._best, self._nearest = None, (math.inf, self._steps, 0.0)

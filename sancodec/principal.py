@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,23 +23,25 @@ from sancodec.san.fitting import Window
 from sancodec.san.kernels import UNIT
 from sancodec.san.synthesis import N_PHASES, Activations
 
-MAX_DETAILS = 24
-"""Of one class; a layer has at most 64 kernels of either kind."""
-_MAX_IN_ALL = 64
+MAX_OF_A_CLASS, MAX_DETAILS = 32, 64
+"""Principal kernels of a class, and of a layer."""
 
 _MAX_BEATS = 1500
 _MIN_BEATS = 24
 # An amplitude of 1 is so many steps: larger than 1, as few beats have any.
-_UNIT_STEPS = 1.5
+_UNIT_STEPS = 1.6
 _ROUND_UP = 0.35
 _ITERATIONS = 24
 _TAPER_SECONDS = 0.04
 # Bands slower than a beat say nothing of its shape.
 _N_SLOW = 3
 # Coefficients below become 0; what a bit is worth, in squared steps; what one beyond costs.
-_DEAD, _SLOPE, _FIRST_BITS, _OCTAVE_BITS = 0.6, 0.11, 5.0, 2.0
+_DEAD = 0.2
+_SLOPE, _FIRST_BITS, _OCTAVE_BITS = 0.11, 5.0, 2.0
+# Of the bits that coefficients seem to save, what may be true: the trial tells.
+_TRUSTS = (0.65, 0.4)
 _KERNEL_BITS = 320.0
-_KERNEL_FINENESS = 1.0
+_KERNEL_FINENESS = 1.6
 _MAX_TAP = 32_000.0
 
 
@@ -53,6 +56,15 @@ class BeatsLeft:
     left: NDArray[np.float64]
     coded: NDArray[np.float64]
     activations: Activations
+
+
+class _Principal(NamedTuple):
+    """A (n_leads, n_taps) kernel, the energy of its amplitudes, bits that it saves and costs."""
+
+    kernel: NDArray[np.float64]
+    energy: float
+    saved: float
+    cost: float
 
 
 def left_by(
@@ -105,8 +117,8 @@ def _without_slow(left: NDArray[np.float64], activations: Activations, clock: fl
 
 def fit_details(
     spans: Sequence[BeatsLeft], san: SanPlan, steps: NDArray[np.float64]
-) -> Details | None:
-    """Give the principal kernels that pay for themselves in these spans; None where none does.
+) -> list[Details]:
+    """Give sets of principal kernels that may pay for themselves in these spans, to be tried.
 
     Parameters
     ----------
@@ -114,51 +126,66 @@ def fit_details(
         Of the quantiser, in ADC units.
     """
     window = Window(san.bank.centre, san.bank.n_taps)
-    kernels: list[NDArray[np.float64]] = []
-    energies: list[float] = []
-    counts = []
+    classes = []
     for k in range(san.bank.n_kernels):
         beats = [
             window.cut(span.coded, span.activations.position[span.activations.kernel == k])
             for span in spans
         ]
         rows = np.concatenate(beats, axis=1).transpose(1, 0, 2)
-        found = _principal(rows, san.clock)[: _MAX_IN_ALL - len(kernels)]
-        kernels += [kernel for kernel, _ in found]
-        energies += [energy for _, energy in found]
-        counts.append(len(found))
-    if not kernels:
-        return None
+        classes.append(_principal(rows, san.clock))
+    sets: dict[tuple[int, ...], Details] = {}
+    for trust in _TRUSTS:
+        counts = tuple(_n_worth(found, trust) for found in classes)
+        if any(counts) and sum(counts) <= MAX_DETAILS and counts not in sets:
+            chosen = [p for found, n in zip(classes, counts, strict=True) for p in found[:n]]
+            sets[counts] = _details(chosen, counts, san, steps)
+    return list(sets.values())
+
+
+def _details(
+    chosen: list[_Principal], counts: tuple[int, ...], san: SanPlan, steps: NDArray[np.float64]
+) -> Details:
     units = steps * (UNIT / 2.0 ** np.array(san.exponents, np.float64))
-    taps = np.stack(kernels) * (_UNIT_STEPS * units[:, None])
+    taps = np.stack([own.kernel for own in chosen]) * (_UNIT_STEPS * units[:, None])
     taps *= min(1.0, _MAX_TAP / np.abs(taps).max())
-    fineness = _KERNEL_FINENESS / np.sqrt(np.mean(energies))
-    return code_details(tuple(counts), np.rint(taps).astype(np.int16), san.bank, units * fineness)
+    fineness = _KERNEL_FINENESS / np.sqrt(np.mean([own.energy for own in chosen]))
+    return code_details(counts, np.rint(taps).astype(np.int16), san.bank, units * fineness)
 
 
-def _principal(beats: NDArray[np.float64], clock: float) -> list[tuple[NDArray[np.float64], float]]:
-    """Give (n_leads, n_taps) kernels of (n_beats, n_leads, n_taps) beats that pay.
+def _n_worth(found: list[_Principal], trust: float) -> int:
+    """Give how many kernels, from the first on, each save more than they cost."""
+    for n, own in enumerate(found):
+        if trust * own.saved < own.cost:
+            return n
+    return len(found)
 
-    With each stands the sum of its squared amplitudes.
-    """
+
+def _principal(beats: NDArray[np.float64], clock: float) -> list[_Principal]:
+    """Give the kernels of (n_beats, n_leads, n_taps) beats that may pay, the strongest first."""
     n_beats, n_leads, n_taps = beats.shape
-    found: list[tuple[NDArray[np.float64], float]] = []
+    found: list[_Principal] = []
     if n_beats < _MIN_BEATS:
         return found
     some = beats[:: -(-n_beats // _MAX_BEATS)]
     share = n_beats / len(some)
     rows = (some * _taper(n_taps, clock)).reshape(len(some), -1)
     bits = _bits(rows.reshape(-1, n_taps), clock)
-    while len(found) < MAX_DETAILS:
+    while len(found) < MAX_OF_A_CLASS:
         kernel = _strongest(rows)
         amplitudes = _quantised((rows * kernel).sum(axis=1) / _UNIT_STEPS)
         rows = rows - _UNIT_STEPS * amplitudes[:, None] * kernel
         left = _bits(rows.reshape(-1, n_taps), clock)
-        if (bits - left - _amplitude_bits(amplitudes)) * share < _KERNEL_BITS:
+        own = _Principal(
+            kernel=kernel.reshape(n_leads, n_taps),
+            energy=float(np.square(amplitudes).sum()) * share,
+            saved=(bits - left) * share,
+            cost=_amplitude_bits(amplitudes) * share + _KERNEL_BITS,
+        )
+        if _TRUSTS[0] * own.saved < own.cost:
             break
         bits = left
-        energy = float(np.square(amplitudes).sum()) * share
-        found.append((kernel.reshape(n_leads, n_taps), energy))
+        found.append(own)
     return found
 
 

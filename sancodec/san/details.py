@@ -31,9 +31,6 @@ from sancodec.san.synthesis import (
     shift_sums,
 )
 
-# Contexts of an amplitude: how large the last one of the same kernel was.
-_N_BEFORE = 3
-
 
 @dataclass(frozen=True, kw_only=True)
 class Details:
@@ -94,7 +91,7 @@ def synthesise_detailed(  # noqa: PLR0917
 
 
 @compiled
-def _put_details(
+def _put_details(  # noqa: PLR0917
     symbols: NDArray[np.int64],
     contexts: NDArray[np.int64],
     kernel: NDArray[np.int64],
@@ -102,14 +99,11 @@ def _put_details(
     counts: NDArray[np.int64],
     firsts: NDArray[np.int64],
 ) -> int:
-    before = np.zeros(counts.sum(), np.int64)
     n = 0
     for i in range(kernel.size):
         for j in range(counts[kernel[i]]):
-            own = firsts[kernel[i]] + j
             amplitude = np.int64(details[i, j])
-            n = put_signed(symbols, n, contexts, own * _N_BEFORE + before[own], amplitude)
-            before[own] = min(abs(amplitude), _N_BEFORE - 1)
+            n = put_signed(symbols, n, contexts, firsts[kernel[i]] + j, amplitude)
     return n
 
 
@@ -124,13 +118,9 @@ def _take_details(  # noqa: PLR0917
     firsts: NDArray[np.int64],
 ) -> None:
     """Fill ``details``; an overrun, which the cursor tells, leaves the rest as it is."""
-    before = np.zeros(counts.sum(), np.int64)
     for i in range(kernel.size):
         for j in range(counts[kernel[i]]):
-            own = firsts[kernel[i]] + j
-            amplitude = take_signed(words, cursor, contexts, own * _N_BEFORE + before[own])
-            details[i, j] = amplitude
-            before[own] = min(abs(amplitude), _N_BEFORE - 1)
+            details[i, j] = take_signed(words, cursor, contexts, firsts[kernel[i]] + j)
             if cursor[2]:
                 return
 
@@ -141,7 +131,7 @@ def encode_details(activations: Activations, details: Details) -> bytes:
     counts = np.array(details.counts, np.int64)
     n_amplitudes = int(counts[activations.kernel].sum())
     symbols = np.empty((3, SYMBOLS_PER_NUMBER * n_amplitudes), np.int64)
-    contexts = new_contexts(_N_BEFORE * int(counts.sum()))
+    contexts = new_contexts(int(counts.sum()))
     layer = activations.kernel, activations.details, counts, details.firsts
     n_symbols = _put_details(symbols, contexts, *layer)
     return encode_symbols(symbols[0], symbols[1], symbols[2], n_symbols).astype("<u4").tobytes()
@@ -165,7 +155,7 @@ def decode_details(
     words, cursor = words_of(payload, "principal amplitudes")
     counts = np.array(details.counts, np.int64)
     amplitudes = np.zeros((kernel.size, int(counts.max())), np.int64)
-    contexts = new_contexts(_N_BEFORE * int(counts.sum()))
+    contexts = new_contexts(int(counts.sum()))
     _take_details(words, cursor, contexts, kernel, amplitudes, counts, details.firsts)
     if not at_end(words, cursor) or np.any(np.abs(amplitudes) > MAX_AMPLITUDE):
         raise CorruptError("principal amplitudes: the payload does not decode to them")
