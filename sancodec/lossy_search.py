@@ -20,6 +20,8 @@ from sancodec.planning import EncodingPlan
 
 Size = Callable[[Coded], int]
 """Gives the bytes of the file that a coding becomes."""
+COARSER = 3
+"""Amplitudes of kernels need not be as fine as coefficients, by so many powers of two."""
 
 _MAX_PASSES, _MAX_QUICK_PASSES, _FEW_SAMPLES = 9, 14, 1 << 18
 # Passes from the one that came nearest, where they are quick.
@@ -28,8 +30,6 @@ _MAX_POLISHES = 10
 _CHOOSE_NEAR, _CHOOSE_AT = 0.06, 3
 _CLOSE, _LEAST_CLOSE = 0.9965, 0.993
 _AIM, _LATE_AIMS = 0.9985, (0.992, 0.985, 0.97)
-# Amplitudes of kernels need not be as fine as coefficients, by so many powers of two.
-_COARSER = 3
 # What passes so far from the target say of leads that hide behind others is of no use.
 _HIDDEN = 1.0
 # A size within this of the target is close enough.
@@ -152,7 +152,7 @@ class _Search(ABC):
         steps = np.exp(self._steps)
         plans = []
         if self._plan.searches:
-            plans = [self._plan.for_steps(steps, level=e, coarser=_COARSER) for e in (True, False)]
+            plans = [self._plan.for_steps(steps, level=e, coarser=COARSER) for e in (True, False)]
             plans.append(self._plan.without_layers())
         best, least = first, self._even_cost(first)
         for plan in plans:
