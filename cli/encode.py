@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -17,6 +17,7 @@ from sancodec.fidelity import (
     Fidelity,
     Lossless,
     MaxError,
+    MeanPrdn,
     SanOnly,
     TargetPrdn,
     TargetSize,
@@ -69,6 +70,12 @@ from sancodec.files import encode_file
     "deviation from its mean.",
 )
 @click.option(
+    "--mean-prdn",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="PERCENT",
+    help="The same for the mean over the channels, some of which may then lose more.",
+)
+@click.option(
     "--max-error",
     metavar="N|NuV[,...]",
     help="No sample off by more than this: ADC units (3), or a unit of the channel (10uV); one "
@@ -99,6 +106,7 @@ from sancodec.files import encode_file
 @click.pass_context
 def encode(
     context: click.Context,
+    /,
     *,
     records: tuple[str, ...],
     output: str | None,
@@ -106,22 +114,18 @@ def encode(
     kernels: str,
     level: str,
     chunk: float | None,
-    prdn: float | None,
-    max_error: str | None,
-    ratio: float | None,
-    bits_per_sample: float | None,
-    san_only: bool,
     no_verify: bool,
     provider: str,
     jobs: int | None,
     force: bool,
     as_json: bool,
+    **loss: Any,
 ) -> None:
     """Compress WFDB records, each to one .san file.
 
-    Nothing is lost, and a file gives back all files of its record, unless --prdn, --max-error,
-    --ratio, --bits-per-sample or --san-only says how much may be lost: then it decodes to a new
-    record of the signals as they come back.
+    Nothing is lost, and a file gives back all files of its record, unless --prdn, --mean-prdn,
+    --max-error, --ratio, --bits-per-sample or --san-only says how much may be lost: then it decodes
+    to a new record of the signals as they come back.
 
     RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat).
 
@@ -136,7 +140,7 @@ def encode(
         kernels=kernels,
         level=level,
         chunk_seconds=chunk,
-        fidelity=_fidelity(prdn, max_error, ratio, bits_per_sample, san_only),
+        fidelity=_fidelity(**loss),
     )
     targets = _targets(records, output)
 
@@ -159,7 +163,9 @@ def encode(
 
 
 def _fidelity(
+    *,
     prdn: float | None,
+    mean_prdn: float | None,
     max_error: str | None,
     ratio: float | None,
     bits_per_sample: float | None,
@@ -169,6 +175,8 @@ def _fidelity(
     asked: list[Fidelity] = []
     if prdn is not None:
         asked.append(TargetPrdn(prdn))
+    if mean_prdn is not None:
+        asked.append(MeanPrdn(mean_prdn))
     if max_error is not None:
         asked.append(MaxError(tuple(max_error.split(","))))
     if ratio is not None:
@@ -179,7 +187,8 @@ def _fidelity(
         asked.append(SanOnly())
     if len(asked) > 1:
         raise click.UsageError(
-            "--prdn, --max-error, --ratio, --bits-per-sample, --san-only: choose one of them"
+            "--prdn, --mean-prdn, --max-error, --ratio, --bits-per-sample, --san-only: choose one "
+            "of them"
         )
     return asked[0] if asked else Lossless()
 

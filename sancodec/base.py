@@ -146,10 +146,9 @@ def _beyond_width(
         guess = outwards(structure.stages, base.astype(np.int64), samples.shape[1])
     except CorruptError:
         return None
-    lowest, highest = (
-        end(axis=1, keepdims=True).astype(np.int64) for end in (samples.min, samples.max)
-    )
-    limit = np.array([[1 << int(n).bit_length()] for n in np.maximum(highest, -1 - lowest).ravel()])
+    lowest = samples.min(axis=1, keepdims=True).astype(np.int64)
+    largest = np.maximum(samples.max(axis=1, keepdims=True), -1 - lowest)
+    limit = np.array([[1 << int(magnitude).bit_length()] for magnitude in largest.ravel()])
     inside = np.clip(guess, np.minimum(1 - limit, lowest), limit - 1)
     return Misfits.between(inside, guess)
 

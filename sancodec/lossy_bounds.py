@@ -51,7 +51,7 @@ class BoundSearch:
         return min(tried, key=self._size)
 
     def better_than(self, rival: Coded) -> Coded:
-        """Search base leads for what keeps the bounds, and give the smaller coding."""
+        """Search, finer where others follow from a lead, and give the smaller coding."""
         for share in _SHARES:
             bounds = self._encoder.base_bounds(self._bounds, share)
             if not any(bounds):

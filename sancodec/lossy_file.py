@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from sancodec.errors import ConfigError
-from sancodec.fidelity import Fidelity, MaxError, SanOnly, TargetPrdn, TargetSize
+from sancodec.fidelity import Fidelity, MaxError, MeanPrdn, SanOnly, TargetPrdn, TargetSize
 from sancodec.formats.container import ContainerWriter, Header, Summary
 from sancodec.formats.header import (
     FIDELITY_MAX_ERROR,
+    FIDELITY_MEAN_PRDN,
     FIDELITY_PRDN,
     FIDELITY_SAN_ONLY,
     FIDELITY_SIZE,
@@ -21,7 +22,7 @@ from sancodec.formats.header import (
 from sancodec.formats.promise import encode_promise
 from sancodec.lossy import Coded, LossyEncoder
 from sancodec.lossy_bounds import BoundSearch
-from sancodec.lossy_search import PrdnSearch, SizeSearch
+from sancodec.lossy_search import MeanSearch, PrdnSearch, SizeSearch, StepSearch
 from sancodec.planning import EncodingPlan
 from sancodec.recording import RecordSource
 
@@ -29,6 +30,8 @@ from sancodec.recording import RecordSource
 _MOST_COUNTED = (1 << 21) - 1
 # From so many bits for each sample on, base leads without loss may be as small.
 _LOSSLESS_FROM = 0.5
+# Records of so few samples are searched twice.
+_FEW_SAMPLES = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class LossyFile:
             There is no SAN layer to keep alone.
         """
         if not isinstance(self.fidelity, SanOnly):
-            return self._search(plan).best()
+            return self._also_bare(plan, self._search(plan).best())
         if not plan.searches:
             raise ConfigError(
                 f"{self.source.name}: no kernels fit it, so nothing but a level would be left of "
@@ -76,7 +79,17 @@ class LossyFile:
             exact = self.encoder.run(plan, None)
             if self.size(exact) <= max(self.size(rival), self._most_bytes()):
                 rival = exact
-        return self._search(plan).better_than(rival)
+        return self._also_bare(plan, self._search(plan).better_than(rival))
+
+    def _also_bare(self, plan: EncodingPlan, coded: Coded) -> Coded:
+        """Give the better of a coding and one without SAN layers, searched for by itself.
+
+        In records of seconds a layer saves less than a search misses by chance: no record is to
+        be larger for having been tried with one.
+        """
+        if not plan.searches or self.encoder.n_samples > _FEW_SAMPLES:
+            return coded
+        return self._search(plan.without_layers()).better_than(coded)
 
     def check(self, coded: Coded) -> None:
         """Raise ConfigError where a coding is larger than it may be."""
@@ -86,8 +99,10 @@ class LossyFile:
                 f"reached, {self.size(coded)}; ask for more"
             )
 
-    def _search(self, plan: EncodingPlan) -> PrdnSearch | SizeSearch | BoundSearch:
+    def _search(self, plan: EncodingPlan) -> StepSearch | BoundSearch:
         fidelity = self.fidelity
+        if isinstance(fidelity, MeanPrdn):
+            return MeanSearch(self.encoder, plan, fidelity.percent, self.size)
         if isinstance(fidelity, TargetPrdn):
             return PrdnSearch(self.encoder, plan, fidelity.percent, self.size)
         if isinstance(fidelity, MaxError):
@@ -109,6 +124,8 @@ class LossyFile:
         wanted: tuple[float, ...] = ()
         if isinstance(fidelity, TargetPrdn):
             number, wanted = FIDELITY_PRDN, (fidelity.percent,)
+        elif isinstance(fidelity, MeanPrdn):
+            number, wanted = FIDELITY_MEAN_PRDN, (fidelity.percent,)
         elif isinstance(fidelity, MaxError):
             bounds = fidelity.in_adc_units(self.source.channels)
             number, wanted = FIDELITY_MAX_ERROR, tuple(float(bound) for bound in bounds)

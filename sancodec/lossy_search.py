@@ -40,7 +40,10 @@ _FIRST_PRDN = 5.0
 _TOLD_APART = 0.003
 # How bytes fall with the error, as an exponent.
 _USUAL_FALL, _MIN_FALL, _MAX_FALL = 1.5, 0.5, 2.5
-_SHRINK = 0.8
+# How steps go with deviations where leads need not be alike, as exponents; passes to judge each.
+_POWERS = (1.0, 0.6, 0.2)
+_N_SHAPING, _SHAPING_EXPONENT = 2, 1.5
+_SHRINK, _FIRST_RETREAT = 0.8, 0.1
 _POLISH = 0.002
 # A coding that is so much worse than another, as a logarithm, will not become better.
 _HOPE = 0.06
@@ -51,7 +54,7 @@ _LOSSLESS_FROM = 1.5
 _LEAST_ERROR = 1e-3
 
 
-class _Search(ABC):
+class StepSearch(ABC):
     """Steps that are moved until all leads have the same error, which is the right one.
 
     Parameters
@@ -103,20 +106,23 @@ class _Search(ABC):
 
     def best(self) -> Coded:
         """Search, and give the best coding that keeps the promise."""
-        self._approach()
-        for _ in range(_MAX_SHRINKS):
-            if self._best is not None:
-                break
-            self._steps += self._retreat()
-            self._try()
+        self._approach_and_retreat()
         return self._or_lossless()
 
     def better_than(self, rival: Coded) -> Coded:
         """Search as long as there is hope, and give the better coding."""
         self._rival = rival
-        self._approach()
+        self._approach_and_retreat()
         best = self._best
         return rival if best is None or not self._better(best, rival) else best
+
+    def _approach_and_retreat(self) -> None:
+        self._approach()
+        for number in range(_MAX_SHRINKS):
+            if self._best is not None or self._hopeless():
+                break
+            self._steps += self._retreat() * min(_FIRST_RETREAT * 2**number, 1.0)
+            self._try()
 
     def _hopeless(self) -> bool:
         return self._rival is not None and self._nearest[0] > self._cost(self._rival) + _HOPE
@@ -220,7 +226,7 @@ class _Search(ABC):
         return best
 
 
-class PrdnSearch(_Search):
+class PrdnSearch(StepSearch):
     """Every lead just below a PRDN, in the fewest bytes."""
 
     def __init__(
@@ -258,7 +264,31 @@ class PrdnSearch(_Search):
         return self._size(coded) < self._size(best)
 
 
-class SizeSearch(_Search):
+class MeanSearch(PrdnSearch):
+    """The mean PRDN of the leads just below a target, in the fewest bytes."""
+
+    def _approach(self) -> None:
+        """Choose how steps go with the leads' deviations, then move all alike."""
+        middle, shape = self._steps.mean(), self._steps - self._steps.mean()
+        tried = []
+        for power in _POWERS if self._steps.size > 1 else _POWERS[:1]:
+            self._steps = middle + power * shape
+            for _ in range(_N_SHAPING):
+                coded = self._try()
+                tried.append((self._cost(coded), self._steps))
+                self._steps = self._steps - self._errors(coded).max() * _SHAPING_EXPONENT
+        self._steps = min(tried, key=lambda own: own[0])[1]
+        super()._approach()
+
+    def _errors(self, coded: Coded) -> NDArray[np.float64]:
+        over = math.log(max(coded.tallies.mean_prdn, _LEAST_ERROR) / self._percent)
+        return np.full(len(coded.tallies.channels), over)
+
+    def _keeps(self, coded: Coded) -> bool:
+        return coded.tallies.mean_prdn <= self._percent
+
+
+class SizeSearch(StepSearch):
     """The least PRDN, the same for every lead, in at most so many bytes."""
 
     def __init__(self, encoder: LossyEncoder, plan: EncodingPlan, n_bytes: int, size: Size) -> None:

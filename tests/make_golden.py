@@ -29,7 +29,7 @@ from sancodec import (  # noqa: E402
     models,
 )
 from sancodec.codec import SampleHash  # noqa: E402
-from sancodec.fidelity import MaxError, SanOnly, TargetPrdn  # noqa: E402
+from sancodec.fidelity import MaxError, MeanPrdn, SanOnly, TargetPrdn  # noqa: E402
 from sancodec.files import encode_file  # noqa: E402
 from sancodec.formats.dat import DatLayout, DatPacker  # noqa: E402
 from sancodec.formats.originals import make_mat_prolog  # noqa: E402
@@ -227,6 +227,13 @@ def stepped() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=fidelity))
 
 
+def follows() -> bytes:
+    """A mean PRDN over leads that follow from two on a grid, which are what is coded."""
+    values = Grid(multiplier=5, mode=TRUNC).values(_limb_leads(2500))
+    config = CodecConfig(fidelity=MeanPrdn(3.0), model="none", chunk_seconds=6)
+    return sancodec.encode(_recording("follows", list(values), 2500), config=config)
+
+
 def san_only() -> bytes:
     """The SAN layer alone."""
     record = replace(_simulated(70.0, 2), name="san_only")
@@ -333,6 +340,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "transformed": transformed,
     "bounded": bounded,
     "stepped": stepped,
+    "follows": follows,
     "san_only": san_only,
 }
 

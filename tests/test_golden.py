@@ -162,6 +162,10 @@ def test_lossy_golden_files_hold_what_they_stand_for() -> None:
         assert [signal.max_error for signal in report.signals] == bounds
         with sancodec.open(golden(name)) as file:
             assert modes[name] in file.container.read_chunk(0)
+    follows, _ = inspect_file(golden("follows"))
+    assert "derived" in follows.structure
+    reached = [signal.prdn or 0.0 for signal in follows.signals[:4]]
+    assert max(reached) > 3.0 >= np.mean(reached)
     san_only, _ = inspect_file(golden("san_only"))
     assert san_only.n_activations > 50
     assert san_only.layers["residual"] < 40

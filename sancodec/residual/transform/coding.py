@@ -40,8 +40,8 @@ from sancodec.residual.transform.wavelet import (
     synthesise,
 )
 
-SLOPE = 0.11
-"""Squared error, in squared steps, that a bit may save: about what it does at high rates."""
+SLOPE = 0.1
+"""Squared error, in squared steps, that a bit may save; about what it is at high rates."""
 
 _ECG_FS = 360.0
 _ECG_LEVELS = 9
