@@ -115,10 +115,15 @@ class LayerSearch:
         assert self.steps is not None
         return left_by(samples[list(self.san.leads)], activations, self.san, self.steps)
 
-    def with_details(self, spans: Sequence[BeatsLeft]) -> list[LayerSearch]:
-        """Give the layer with sets of principal kernels fitted to what it leaves, to be tried."""
+    def with_details(
+        self, spans: Sequence[BeatsLeft], share: float, *, many: bool
+    ) -> list[LayerSearch]:
+        """Give the layer with sets of principal kernels fitted to what it leaves, to be tried.
+
+        They are ``many``, or two at most; the record is ``share`` times as long as the spans.
+        """
         assert self.steps is not None
-        sets = fit_details(spans, self.san, self.steps)
+        sets = fit_details(spans, self.san, self.steps, share, many=many)
         return [replace(self, san=replace(self.san, details=details)) for details in sets]
 
     def in_group(self, number: int) -> LayerSearch:

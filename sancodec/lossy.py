@@ -30,6 +30,9 @@ from sancodec.runtime import SynthesisSession
 from sancodec.san.synthesis import Activations
 from sancodec.spans import WideSpan, wide_spans
 
+# Principal kernels are fitted to so many chunks: those of a day would not fit into memory.
+_N_FIT_CHUNKS = 4
+
 
 @dataclass(frozen=True)
 class Coded:
@@ -149,13 +152,21 @@ class LossyEncoder:
     def detailed(self, plan: EncodingPlan) -> list[EncodingPlan]:
         """Give a plan, made for steps, with principal kernels: several, or none, to be tried."""
         left: list[list[BeatsLeft]] = [[] for _ in plan.searches]
+        n_chunks = -(-self._source.n_frames // self.chunk_frames)
+        fitted_to = {n_chunks * i // _N_FIT_CHUNKS for i in range(_N_FIT_CHUNKS)}
         for number, wide in enumerate(self._spans(context_frames(plan.chunks))):
+            if number not in fitted_to:
+                continue
             found = self._activations(plan, number, wide)
             span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
             for search, own, spans in zip(plan.searches, found, left, strict=True):
                 samples = leads_of(span, plan.chunks.groups[search.san.group])
                 spans.append(search.left_by(samples, own))
-        sets = [s.with_details(own) for s, own in zip(plan.searches, left, strict=True)]
+        many, share = plan.chunks.level == "max", n_chunks / len(fitted_to)
+        sets = [
+            search.with_details(own, share, many=many)
+            for search, own in zip(plan.searches, left, strict=True)
+        ]
         return [
             plan.with_searches(
                 [

@@ -156,14 +156,16 @@ class StepSearch(ABC):
         What takes fewest bytes for the same error stays: with the plan of ``first``, or another.
         """
         steps = np.exp(self._steps)
+        thorough = self._plan.chunks.level != "fast"
         plans = []
         if self._plan.searches:
-            plans = [self._plan.for_steps(steps, level=e, coarser=COARSER) for e in (True, False)]
+            fits = (True, False) if thorough else (True,)
+            plans = [self._plan.for_steps(steps, level=e, coarser=COARSER) for e in fits]
             plans.append(self._plan.without_layers())
         best, least = first, self._even_cost(first)
         for plan in plans:
             best, least = self._better_of(best, least, plan, self._turning)
-        if best.plan.searches and best.plan.searches[0].steps is not None:
+        if thorough and best.plan.searches and best.plan.searches[0].steps is not None:
             for plan in self._encoder.detailed(best.plan):
                 best, least = self._better_of(best, least, plan, self._turning)
         if self._turning is not None:

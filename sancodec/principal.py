@@ -40,6 +40,7 @@ _DEAD = 0.2
 _SLOPE, _FIRST_BITS, _OCTAVE_BITS = 0.11, 5.0, 2.0
 # Of the bits that coefficients seem to save, what may be true: the trial tells.
 _TRUSTS = (0.65, 0.4)
+_MANY_TRUSTS = (0.8, 0.65, 0.5, 0.4, 0.3)
 _KERNEL_BITS = 320.0
 _KERNEL_FINENESS = 1.6
 _MAX_TAP = 32_000.0
@@ -116,7 +117,12 @@ def _without_slow(left: NDArray[np.float64], activations: Activations, clock: fl
 
 
 def fit_details(
-    spans: Sequence[BeatsLeft], san: SanPlan, steps: NDArray[np.float64]
+    spans: Sequence[BeatsLeft],
+    san: SanPlan,
+    steps: NDArray[np.float64],
+    share: float,
+    *,
+    many: bool = False,
 ) -> list[Details]:
     """Give sets of principal kernels that may pay for themselves in these spans, to be tried.
 
@@ -124,7 +130,12 @@ def fit_details(
     ----------
     steps : (n_leads of the layer,) float64
         Of the quantiser, in ADC units.
+    share : float
+        How much longer than the spans the record is, in which the kernels are paid for.
+    many : bool
+        Whether more sets are to be tried.
     """
+    trusts = _MANY_TRUSTS if many else _TRUSTS
     window = Window(san.bank.centre, san.bank.n_taps)
     classes = []
     for k in range(san.bank.n_kernels):
@@ -133,9 +144,9 @@ def fit_details(
             for span in spans
         ]
         rows = np.concatenate(beats, axis=1).transpose(1, 0, 2)
-        classes.append(_principal(rows, san.clock))
+        classes.append(_principal(rows, san.clock, share, trusts[0]))
     sets: dict[tuple[int, ...], Details] = {}
-    for trust in _TRUSTS:
+    for trust in trusts:
         counts = tuple(_n_worth(found, trust) for found in classes)
         if any(counts) and sum(counts) <= MAX_DETAILS and counts not in sets:
             chosen = [p for found, n in zip(classes, counts, strict=True) for p in found[:n]]
@@ -161,14 +172,16 @@ def _n_worth(found: list[_Principal], trust: float) -> int:
     return len(found)
 
 
-def _principal(beats: NDArray[np.float64], clock: float) -> list[_Principal]:
+def _principal(
+    beats: NDArray[np.float64], clock: float, share: float, trust: float
+) -> list[_Principal]:
     """Give the kernels of (n_beats, n_leads, n_taps) beats that may pay, the strongest first."""
     n_beats, n_leads, n_taps = beats.shape
     found: list[_Principal] = []
     if n_beats < _MIN_BEATS:
         return found
     some = beats[:: -(-n_beats // _MAX_BEATS)]
-    share = n_beats / len(some)
+    share *= n_beats / len(some)
     rows = (some * _taper(n_taps, clock)).reshape(len(some), -1)
     bits = _bits(rows.reshape(-1, n_taps), clock)
     while len(found) < MAX_OF_A_CLASS:
@@ -182,7 +195,7 @@ def _principal(beats: NDArray[np.float64], clock: float) -> list[_Principal]:
             saved=(bits - left) * share,
             cost=_amplitude_bits(amplitudes) * share + _KERNEL_BITS,
         )
-        if _TRUSTS[0] * own.saved < own.cost:
+        if trust * own.saved < own.cost:
             break
         bits = left
         found.append(own)
