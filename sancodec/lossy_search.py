@@ -36,6 +36,8 @@ _HIDDEN = 1.0
 _CLOSE_SIZE, _AIM_SIZE = 0.985, 0.994
 # Of a step, in the error of the lead: where most coefficients become 0 and few are coded.
 _FIRST_STEP = 3.0
+# Between these PRDN the SAN layer takes ever more of what is coded, and the step may grow.
+_FROM, _UP_TO, _GROWTH = 2.0, 10.0, 0.17
 _FIRST_PRDN = 5.0
 _TOLD_APART = 0.003
 # How bytes fall with the error, as an exponent.
@@ -74,7 +76,8 @@ class StepSearch(ABC):
         self._plan = plan
         self._rival: Coded | None = None
         self._size = size
-        self._steps = np.log(encoder.deviations() * (_FIRST_STEP * percent / 100.0))
+        growth = 1.0 + _GROWTH * (min(max(percent, _FROM), _UP_TO) - _FROM)
+        self._steps = np.log(encoder.deviations() * (_FIRST_STEP * growth * percent / 100.0))
         # A lead that is exact, or all zeros, says nothing of what a larger step would do.
         self._largest = self._steps + _MOST_GROWTH
         self._turning = np.exp(self._steps) if self._steps.size > 1 else None

@@ -26,7 +26,7 @@ from sancodec.san.synthesis import N_PHASES, Activations
 MAX_OF_A_CLASS, MAX_DETAILS = 32, 64
 """Principal kernels of a class, and of a layer."""
 
-_MAX_BEATS = 1500
+_MAX_BEATS, _MAX_VALUES = 1500, 1 << 21
 _MIN_BEATS = 24
 # An amplitude of 1 is so many steps: larger than 1, as few beats have any.
 _UNIT_STEPS = 1.6
@@ -139,12 +139,14 @@ def fit_details(
     window = Window(san.bank.centre, san.bank.n_taps)
     classes = []
     for k in range(san.bank.n_kernels):
+        places = [own.activations.position[own.activations.kernel == k] for own in spans]
+        every = -(-sum(map(len, places)) // _most_beats(len(steps) * window.size)) or 1
         beats = [
-            window.cut(span.coded, span.activations.position[span.activations.kernel == k])
-            for span in spans
+            window.cut(own.coded, position[::every])
+            for own, position in zip(spans, places, strict=True)
         ]
         rows = np.concatenate(beats, axis=1).transpose(1, 0, 2)
-        classes.append(_principal(rows, san.clock, share, trusts[0]))
+        classes.append(_principal(rows, san.clock, share * every, trusts[0]))
     sets: dict[tuple[int, ...], Details] = {}
     for trust in trusts:
         counts = tuple(_n_worth(found, trust) for found in classes)
@@ -152,6 +154,11 @@ def fit_details(
             chosen = [p for found, n in zip(classes, counts, strict=True) for p in found[:n]]
             sets[counts] = _details(chosen, counts, san, steps)
     return list(sets.values())
+
+
+def _most_beats(size: int) -> int:
+    """Give how many beats of ``size`` values are looked at."""
+    return max(min(_MAX_BEATS, _MAX_VALUES // size), 1)
 
 
 def _details(
@@ -180,9 +187,7 @@ def _principal(
     found: list[_Principal] = []
     if n_beats < _MIN_BEATS:
         return found
-    some = beats[:: -(-n_beats // _MAX_BEATS)]
-    share *= n_beats / len(some)
-    rows = (some * _taper(n_taps, clock)).reshape(len(some), -1)
+    rows = (beats * _taper(n_taps, clock)).reshape(n_beats, -1)
     bits = _bits(rows.reshape(-1, n_taps), clock)
     while len(found) < MAX_OF_A_CLASS:
         kernel = _strongest(rows)
