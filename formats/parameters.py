@@ -167,6 +167,8 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
     starts = details = b""
     if layout == _STARTED:
         starts = reader.counted("starts", _MAX_STARTS_BYTES)
+        if not starts:
+            raise reader.corrupt("starts", "no bytes")
         n_groups, layout = _take_layout(reader, n_channels)
     if layout == _DETAILED:
         details = reader.counted("principal kernels", _MAX_DETAILS_BYTES)

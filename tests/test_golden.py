@@ -10,7 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from make_golden import FOLDER, GOLDEN, sample_hash, write_files, write_short
+from make_golden import (
+    FOLDER,
+    GOLDEN,
+    sample_hash,
+    write_attached,
+    write_files,
+    write_several,
+    write_short,
+)
 
 import sancodec
 from sancodec.base import FORM_BASE
@@ -45,7 +53,13 @@ def test_every_golden_file_decodes_to_its_samples(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "write", "version"), [("restored", write_files, 1), ("short", write_short, 2)]
+    ("name", "write", "version"),
+    [
+        ("restored", write_files, 1),
+        ("short", write_short, 2),
+        ("attached", write_attached, 2),
+        ("several", write_several, 0x81),
+    ],
 )
 def test_golden_files_give_back_the_files_of_their_record(
     tmp_path: Path, name: str, write: Callable[[Path], Path], version: int
@@ -60,29 +74,32 @@ def test_golden_files_give_back_the_files_of_their_record(
         assert path.read_bytes() == (originals / path.name).read_bytes()
 
 
-def test_both_versions_of_the_container_are_among_the_golden_files() -> None:
+def test_all_versions_of_the_container_are_among_the_golden_files() -> None:
     versions = {name: golden(name).read_bytes()[8] for name in NAMES}
     assert versions["fitted"] == versions["model"] == versions["layers"] == 1
     assert versions["named"] == versions["short"] == 2
+    assert versions["placed"] == 3
     named, _ = inspect_file(golden("named"))
     assert "model ecg" in named.model
 
 
-@pytest.mark.parametrize("name", ["restored", "short"])
-def test_damage_is_noticed_in_files_of_either_version(name: str) -> None:
+@pytest.mark.parametrize("name", ["restored", "short", "attached", "placed", "carried"])
+def test_damage_is_noticed_in_files_of_every_version(name: str) -> None:
     whole = golden(name).read_bytes()
 
     def read(encoded: bytes) -> None:
         reader = ContainerReader(io.BytesIO(encoded))
-        reader.read_chunk(0)
-        describe(reader.summary.restoration, RecordShape.of(reader.header))
+        for i in range(len(reader.chunks)):
+            reader.read_chunk(i)
+        if reader.summary.restoration:
+            describe(reader.summary.restoration, RecordShape.of(reader.header))
 
     read(whole)
     for offset in range(len(whole)):
         with pytest.raises(TruncatedError):
             read(whole[:offset])
-        # 3 turns either version into the other one.
-        for mask in (0x55, 3):
+        # 1, 2 and 3 turn each version into the others.
+        for mask in (0x55, 1, 2, 3):
             damaged = bytearray(whole)
             damaged[offset] ^= mask
             with pytest.raises(CorruptError):

@@ -73,6 +73,15 @@ class Details:
             amplitude=np.repeat(amplitude[:, None], n_leads, axis=1).astype(np.int32),
         )
 
+    def beside(self, activations: Activations, n_kernels: int) -> Activations:
+        """Give activations of a bank of ``n_kernels``, then those of the principal kernels."""
+        apart = self.apart(activations)
+        return Activations(
+            position=np.concatenate([activations.position, apart.position]),
+            kernel=np.concatenate([activations.kernel, apart.kernel + n_kernels]),
+            amplitude=np.concatenate([activations.amplitude, apart.amplitude]),
+        )
+
 
 def synthesise_detailed(  # noqa: PLR0917
     session: SynthesisSession,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +33,6 @@ from sancodec.residual.transform.rotation import find_angles, n_angles_of, rotat
 from sancodec.residual.transform.walk import room_for_walk, walk_through
 from sancodec.residual.transform.wavelet import (
     MAX_LEVELS,
-    Band,
     analyse,
     bands_of,
     most_levels,
@@ -130,26 +129,25 @@ def encode_transform(  # noqa: PLR0917
     for scale in scales:
         _put_scale(writer, scale, san_only)
     put_gaps(writer, gaps, loss.missing)
-    moving = [i for i, scale in enumerate(scales) if not scale.flat]
-    rows = np.zeros((len(moving), samples.shape[1]))
+    code = TransformCode(scales, samples, gaps, None)
+    moving = code.moving
     if moving and not san_only:
         rows = np.stack([_scaled(leads[i], san[i], scales[i]) for i in moving])
         layer = clock, beats_of_all(beats), n_kernels
         relative = None
         if loss.turning is not None and len(moving) > 1:
             relative = (loss.steps / loss.turning)[moving]
-        coefficients, rows = _put_leads(rows, layer, relative)
-        writer.raw(coefficients)
-    decoded = np.where(gaps, samples, _unscaled_all(rows, san, scales))
-    return CodedLeads(writer.getvalue(), decoded)
+        code = replace(code, coefficients=_put_leads(writer, rows, layer, relative))
+    return CodedLeads(writer.getvalue(), code.samples(san))
 
 
 def _put_leads(
+    writer: ByteWriter,
     rows: NDArray[np.float64],
     layer: tuple[float, Beats, int],
     relative: NDArray[np.float64] | None,
-) -> tuple[bytes, NDArray[np.float64]]:
-    """Code (n_leads, n_samples) leads in steps; give the bytes, and the leads as they come back.
+) -> LeadCoefficients:
+    """Code (n_leads, n_samples) leads in steps; give their coefficients as a decoder has them.
 
     ``relative`` are their steps over those for which they are turned, None not to turn them.
     """
@@ -157,7 +155,7 @@ def _put_leads(
     n_samples = rows.shape[1]
     n_levels = levels_for(n_samples, clock)
     wanted = analyse(rows, n_levels)
-    writer = ByteWriter().u8(n_levels).u8(_STRAIGHT if relative is None else _ROTATED)
+    writer.u8(n_levels).u8(_STRAIGHT if relative is None else _ROTATED)
     bands = bands_of(n_samples, n_levels)
     angles = np.zeros(0, np.uint8)
     if relative is not None:
@@ -170,8 +168,8 @@ def _put_leads(
     decisions = walk_through(coder, quantised, wanted, n_levels, beats, n_kernels, clock, SLOPE)
     centroids = fit_centroids(wanted, quantised, bands)
     put_centroids(writer, centroids)
-    payload = writer.raw(payload_of(decisions)).getvalue()
-    return payload, _back(quantised, centroids.offsets, bands, angles)
+    writer.raw(payload_of(decisions))
+    return LeadCoefficients(quantised, centroids.offsets, n_levels, angles)
 
 
 def decode_transform(  # noqa: PLR0917
@@ -189,37 +187,97 @@ def decode_transform(  # noqa: PLR0917
     CorruptError
         A field is out of range, or the payload does not end where its coefficients do.
     """
+    return take_transform(payload, (len(san), n_samples), clock, beats, n_kernels).samples(san)
+
+
+@dataclass(frozen=True)
+class LeadCoefficients:
+    """The coefficients of the leads that are not flat, and what makes leads of them.
+
+    ``quantised`` are (n_leads, n_samples) int32, ``offsets`` those of their bands and magnitudes;
+    ``angles`` are those of all pairs of leads, or none where they are not turned.
+    """
+
+    quantised: NDArray[np.int32]
+    offsets: NDArray[np.float64]
+    n_levels: int
+    angles: NDArray[np.uint8]
+
+    def leads(self) -> NDArray[np.float64]:
+        """Give the (n_leads, n_samples) leads in steps."""
+        bands = bands_of(self.quantised.shape[1], self.n_levels)
+        leads = put_back(self.quantised, self.offsets, bands)
+        if self.angles.size:
+            unrotate(leads, self.angles)
+        return synthesise(leads, self.n_levels)
+
+
+@dataclass(frozen=True)
+class TransformCode:
+    """What a transform residual says: of (n_leads, n_samples) ``gaps`` the samples that fill them.
+
+    ``coefficients`` are None where the leads are flat or their SAN layer alone.
+    """
+
+    scales: list[LeadScale]
+    filled: NDArray[np.int32]
+    gaps: NDArray[np.bool_]
+    coefficients: LeadCoefficients | None
+
+    @property
+    def moving(self) -> list[int]:
+        """The leads that are not flat."""
+        return [i for i, scale in enumerate(self.scales) if not scale.flat]
+
+    def samples(self, san: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Give the (n_leads, n_samples) samples around a SAN reconstruction."""
+        decoded = np.empty(san.shape, np.int32)
+        for lead, scale in enumerate(self.scales):
+            decoded[lead] = scale.offset
+        moving = self.moving
+        rows = np.zeros((len(moving), san.shape[1]))
+        if self.coefficients is not None:
+            rows = self.coefficients.leads()
+        for row, i in zip(rows, moving, strict=True):
+            decoded[i] = _unscaled(row, san[i], self.scales[i])
+        return np.where(self.gaps, self.filled, decoded)
+
+
+def take_transform(
+    payload: bytes,
+    shape: tuple[int, int],
+    clock: float,
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> TransformCode:
+    """Take apart what ``encode_transform`` wrote for (n_leads, n_samples) leads.
+
+    Raises
+    ------
+    CorruptError
+        A field is out of range, or the payload does not end where its coefficients do.
+    """
     reader = ByteReader(payload, "transform residual")
     form = reader.u8("form")
     if form not in {_STRAIGHT, _SAN_ONLY}:
         raise CorruptError(f"transform residual: form {form}, expected 0 or 2")
-    scales = [_take_scale(reader, form == _SAN_ONLY) for _ in range(len(san))]
-    gaps = np.zeros(san.shape, bool)
-    filled = np.zeros(san.shape, np.int32)
+    scales = [_take_scale(reader, form == _SAN_ONLY) for _ in range(shape[0])]
+    gaps = np.zeros(shape, bool)
+    filled = np.zeros(shape, np.int32)
     take_gaps(reader, filled, gaps)
-    moving = [i for i, scale in enumerate(scales) if not scale.flat]
-    rows = np.zeros((len(moving), n_samples))
-    if moving and form == _STRAIGHT:
-        rows = _take_leads(reader, len(moving), n_samples, (clock, beats_of_all(beats), n_kernels))
+    n_moving = sum(not scale.flat for scale in scales)
+    coefficients = None
+    if n_moving and form == _STRAIGHT:
+        layer = clock, beats_of_all(beats), n_kernels
+        coefficients = _take_leads(reader, n_moving, shape[1], layer)
     reader.expect_end("transform residual")
-    return np.where(gaps, filled, _unscaled_all(rows, san, scales))
+    return TransformCode(scales, filled, gaps, coefficients)
 
 
 def _scaled(
     lead: NDArray[np.int32], san: NDArray[np.int32], scale: LeadScale
 ) -> NDArray[np.float64]:
     return np.asarray(((lead - np.float64(scale.offset)) - san / _UNIT) / scale.step)
-
-
-def _unscaled_all(
-    rows: NDArray[np.float64], san: NDArray[np.int32], scales: Sequence[LeadScale]
-) -> NDArray[np.int32]:
-    """Give the samples of all leads from the rows, in steps, of those that are not flat."""
-    samples = np.empty(san.shape, np.int32)
-    row = iter(rows)
-    for lead, scale in enumerate(scales):
-        samples[lead] = scale.offset if scale.flat else _unscaled(next(row), san[lead], scale)
-    return samples
 
 
 def _unscaled(
@@ -260,8 +318,8 @@ def beats_of_all(beats: Sequence[Beats]) -> Beats:
 
 def _take_leads(
     reader: ByteReader, n_leads: int, n_samples: int, layer: tuple[float, Beats, int]
-) -> NDArray[np.float64]:
-    """Take the (n_leads, n_samples) leads in steps that stand behind the scales."""
+) -> LeadCoefficients:
+    """Take the coefficients of (n_leads, n_samples) leads that stand behind the scales."""
     clock, beats, n_kernels = layer
     n_levels = reader.u8("levels")
     if n_levels > most_levels(n_samples):
@@ -280,17 +338,4 @@ def _take_leads(
     walk_through(coder, quantised, None, n_levels, beats, n_kernels, clock)
     if not at_end(coder.words, coder.cursor):
         raise CorruptError("coefficients: the payload does not end where they do")
-    return _back(quantised, offsets, bands, angles)
-
-
-def _back(
-    quantised: NDArray[np.int32],
-    offsets: NDArray[np.float64],
-    bands: list[Band],
-    angles: NDArray[np.uint8],
-) -> NDArray[np.float64]:
-    """Give the (n_leads, n_samples) leads of quantised coefficients, in steps."""
-    leads = put_back(quantised, offsets, bands)
-    if angles.size:
-        unrotate(leads, angles)
-    return synthesise(leads, len(bands) - 1)
+    return LeadCoefficients(quantised, offsets, n_levels, angles)
