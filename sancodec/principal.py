@@ -211,7 +211,7 @@ def _taper(n_taps: int, clock: float) -> NDArray[np.float64]:
     """Give weights that go to 0 at both ends."""
     size = min(max(int(_TAPER_SECONDS * clock), 1), n_taps // 2)
     rise = np.minimum(np.arange(n_taps) + 0.5, n_taps - 0.5 - np.arange(n_taps)) / size
-    return np.minimum(rise, 1.0)
+    return np.asarray(np.minimum(rise, 1.0))
 
 
 def _strongest(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -221,7 +221,7 @@ def _strongest(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         vector /= np.sqrt(np.square(vector).sum()) + 1e-30
         # Not by @: threads of a linear algebra library would split the sum, each time elsewhere.
         vector = np.einsum("it,i->t", rows, np.einsum("it,t->i", rows, vector))
-    return vector / (np.sqrt(np.square(vector).sum()) + 1e-30)
+    return np.asarray(vector / (np.sqrt(np.square(vector).sum()) + 1e-30))
 
 
 def _quantised(amplitudes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -104,15 +104,14 @@ def _put_details(  # noqa: PLR0917
     symbols: NDArray[np.int64],
     contexts: NDArray[np.int64],
     kernel: NDArray[np.int64],
-    details: NDArray[np.int32],
+    details: NDArray[np.int64],
     counts: NDArray[np.int64],
     firsts: NDArray[np.int64],
 ) -> int:
     n = 0
     for i in range(kernel.size):
         for j in range(counts[kernel[i]]):
-            amplitude = np.int64(details[i, j])
-            n = put_signed(symbols, n, contexts, firsts[kernel[i]] + j, amplitude)
+            n = put_signed(symbols, n, contexts, firsts[kernel[i]] + j, details[i, j])
     return n
 
 
@@ -141,7 +140,8 @@ def encode_details(activations: Activations, details: Details) -> bytes:
     n_amplitudes = int(counts[activations.kernel].sum())
     symbols = np.empty((3, SYMBOLS_PER_NUMBER * n_amplitudes), np.int64)
     contexts = new_contexts(int(counts.sum()))
-    layer = activations.kernel, activations.details, counts, details.firsts
+    amplitudes = activations.details.astype(np.int64)
+    layer = activations.kernel, amplitudes, counts, details.firsts
     n_symbols = _put_details(symbols, contexts, *layer)
     return encode_symbols(symbols[0], symbols[1], symbols[2], n_symbols).astype("<u4").tobytes()
 

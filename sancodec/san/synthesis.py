@@ -234,7 +234,9 @@ def placement_of(
     )
 
 
-def shift_sums(sums: NDArray[np.int32], shifts: NDArray[np.int64]) -> NDArray[np.int32]:
+def shift_sums(
+    sums: NDArray[np.int32] | NDArray[np.int64], shifts: NDArray[np.int64]
+) -> NDArray[np.int32]:
     """Bring (n_leads, n_samples) sums to ADC units, by (n_leads,) shifts, rounded half up."""
     right = np.maximum(shifts, 0)[:, None]
     left = np.maximum(-shifts, 0)[:, None]
