@@ -25,6 +25,7 @@ ORDER_REVERSED = 1
 MIN_EXPONENT, MAX_EXPONENT = -21, 27
 MAX_KERNELS = 64
 MAX_KERNEL_NUMBERS = 1 << 22
+MAX_DETAILS_BYTES = 1 << 15
 _MAX_NAME_BYTES = 64
 # No record has no group: where their number would stand, this says that another layout follows.
 _ANOTHER_LAYOUT = 0
@@ -34,7 +35,6 @@ _STARTED = 4
 _DETAILED = 5
 _MAX_STRUCTURE_BYTES = 1 << 15
 _MAX_STARTS_BYTES = 1 << 15
-_MAX_DETAILS_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
             raise reader.corrupt("starts", "no bytes")
         n_groups, layout = _take_layout(reader, n_channels)
     if layout == _DETAILED:
-        details = reader.counted("principal kernels", _MAX_DETAILS_BYTES)
+        details = reader.counted("principal kernels", MAX_DETAILS_BYTES)
         n_groups, layout = _take_layout(reader, n_channels)
     if layout != _STRUCTURED:
         found = _take_rest(reader, layout, n_groups, n_channels)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from sancodec.base import BaseSource, decode_base, encode_base
 from sancodec.chunk import EncodedChunk, decode_chunk, encode_chunk
 from sancodec.distortion import Tallies
 from sancodec.errors import VerifyError
+from sancodec.formats.parameters import MAX_DETAILS_BYTES
 from sancodec.formats.promise import Promise
 from sancodec.layer_search import LayerSearch
 from sancodec.layers import SanLayer, leads_of
@@ -182,15 +183,13 @@ class LossyEncoder:
             search.with_details(own, share, many=many)
             for search, own in zip(plan.searches, left, strict=True)
         ]
-        return [
-            plan.with_searches(
-                [
-                    own[min(i, len(own) - 1)] if own else search
-                    for search, own in zip(plan.searches, sets, strict=True)
-                ]
-            )
-            for i in range(max(map(len, sets), default=0))
-        ]
+        plans = []
+        for i in range(max(map(len, sets), default=0)):
+            pairs = zip(plan.searches, sets, strict=True)
+            chosen = [own[min(i, len(own) - 1)] if own else search for search, own in pairs]
+            if _details_bytes(chosen) <= MAX_DETAILS_BYTES:
+                plans.append(plan.with_searches(chosen))
+        return plans
 
     def _spans(self, context: int) -> Iterator[WideSpan]:
         return wide_spans(self._source, self._base, self.chunk_frames, context)
@@ -251,6 +250,12 @@ class LossyEncoder:
         """Give for each lead that is coded the largest (n_channels,) error that it is a part of."""
         parts = np.where(self._gains != 0.0, errors[:, None], -np.inf)
         return np.asarray(parts.max(axis=0))
+
+
+def _details_bytes(searches: Sequence[LayerSearch]) -> int:
+    """Give the bytes of all principal kernels, or a few more."""
+    coded = [s.san.details.coded if s.san.details is not None else b"" for s in searches]
+    return sum(map(len, coded)) + sum(s.san.bank.n_kernels + 4 for s in searches)
 
 
 def _samples_of(wide: WideSpan) -> Recording:
