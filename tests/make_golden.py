@@ -242,6 +242,15 @@ def stepped() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=fidelity))
 
 
+def near() -> bytes:
+    """Errors of at most one unit, without kernels: steps, and missing samples."""
+    record = _simulated(20.0, 2)
+    signals = [signal.copy() for signal in record.signals]
+    signals[0][300:800] = -(1 << 31)
+    record = replace(record, name="near", signals=tuple(signals))
+    return sancodec.encode(record, config=CodecConfig(model="none", fidelity=MaxError(("1",))))
+
+
 def follows() -> bytes:
     """A mean PRDN over leads that follow from two on a grid, which are what is coded."""
     values = Grid(multiplier=5, mode=TRUNC).values(_limb_leads(2500))
@@ -439,6 +448,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "principal": principal,
     "bounded": bounded,
     "stepped": stepped,
+    "near": near,
     "follows": follows,
     "san_only": san_only,
 }
