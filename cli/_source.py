@@ -1,4 +1,4 @@
-"""Where a .san file is read from: a path, or stdin."""
+"""Where a .san file is read from: a path, a URL, or stdin."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from sancodec.formats.remote import is_url, open_url
+
 _Source = TypeVar("_Source", Path, BinaryIO, Path | BinaryIO)
 
 
 @contextmanager
 def opened(source: str) -> Iterator[Path | BinaryIO]:
-    """Give the path that was named, or for - all of stdin in a temporary file.
+    """Give the path that was named, what is at a URL, or for - all of stdin in a temporary file.
 
     The index of a .san file stands at its end: reading one takes a file that can be sought.
     """
+    if is_url(source):
+        with open_url(source) as stream:
+            yield stream
+        return
     if source != "-":
         yield Path(source)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import click
 
@@ -16,7 +17,9 @@ from sancodec.cli._options import (
 )
 from sancodec.cli._source import opened, rewound
 from sancodec.cli._terminal import for_each, printable, progress_bar
-from sancodec.files import decode_file, inspect_file
+from sancodec.errors import CorruptError
+from sancodec.files import Salvaged, decode_file, open_file, salvage_file
+from sancodec.formats.remote import is_url
 
 
 @click.command()
@@ -26,7 +29,7 @@ from sancodec.files import decode_file, inspect_file
     "--output",
     "directory",
     metavar="DIR",
-    help="Folder to write to.  [default: beside FILE.san; of stdin, the working folder]",
+    help="Folder to write to.  [default: beside FILE.san; of stdin or a URL, the working folder]",
 )
 @click.option(
     "--layer",
@@ -52,6 +55,11 @@ from sancodec.files import decode_file, inspect_file
     metavar="N|Ns",
     help="Sample (7200) or second (20s) to end before.",
 )
+@click.option(
+    "--salvage",
+    is_flag=True,
+    help="Of a damaged file write what is left, as NAME_salvaged; lost samples are marked.",
+)
 @provider_option
 @decoder_model_option
 @jobs_option
@@ -66,6 +74,7 @@ def decode(
     fmt: str,
     start: tuple[float, bool] | None,
     stop: tuple[float, bool] | None,
+    salvage: bool,
     provider: str,
     model: str | None,
     jobs: int | None,
@@ -73,38 +82,82 @@ def decode(
 ) -> None:
     """Give back the original files of .san files byte for byte, or a part of their signal.
 
-    FILE.san may be - for stdin.
+    FILE.san may be - for stdin, or a URL. With --salvage, a file that is whole decodes as without
+    it; of a damaged one each lost part is named, what is left becomes a new record with WFDB's
+    value for invalid samples in the lost parts, and the exit code is 3 all the same.
 
     \b
     Example:
       sancodec decode 100.san -o restored
       sancodec decode 100.san --start 60s --stop 70s --format npy
+      sancodec decode damaged.san --salvage
     """
+    if salvage and layer != "signal":
+        raise click.UsageError("--salvage gives the signal; leave --layer out")
 
     def work(source: str) -> None:
         with opened(source) as stream, progress_bar(source) as progress:
-            in_seconds = any(place is not None and place[1] for place in (start, stop))
-            fs = inspect_file(stream)[0].fs if in_seconds else 0.0
-            paths = decode_file(
-                rewound(stream),
-                _directory(source, directory),
-                provider=provider,
-                force=force,
-                layer=layer,
-                start=frame_of(start, fs) or 0,
-                stop=frame_of(stop, fs),
-                fmt=fmt,
-                model=model,
-                jobs=jobs,
-                progress=progress,
-            )
+            settings: dict[str, Any] = {
+                "provider": provider,
+                "force": force,
+                "fmt": fmt,
+                "model": model,
+                "progress": progress,
+            }
+            target = _directory(source, directory)
+            try:
+                span = _span(stream, start, stop, damaged=salvage)
+                whole = {"layer": layer, "jobs": jobs}
+                paths = decode_file(rewound(stream), target, **span, **whole, **settings)
+            except CorruptError:
+                if not salvage:
+                    raise
+                salvaged = salvage_file(rewound(stream), target, **span, **settings)
+                paths = salvaged.paths
+            else:
+                salvaged = None
         for path in paths:
             click.echo(printable(str(path)))
+        if salvaged is not None:
+            _say_salvaged(source, salvaged)
 
     for_each(context, sources, work)
+
+
+def _span(
+    stream: Path | BinaryIO,
+    start: tuple[float, bool] | None,
+    stop: tuple[float, bool] | None,
+    *,
+    damaged: bool,
+) -> dict[str, int | None]:
+    """Give the frames between two positions."""
+    fs = 0.0
+    if any(place is not None and place[1] for place in (start, stop)):
+        with open_file(stream, damaged=damaged) as file:
+            fs = file.header.fs
+    return {"start": frame_of(start, fs) or 0, "stop": frame_of(stop, fs)}
 
 
 def _directory(source: str, directory: str | None) -> Path:
     if directory is not None:
         return Path(directory)
-    return Path() if source == "-" else Path(source).parent
+    return Path() if source == "-" or is_url(source) else Path(source).parent
+
+
+def _say_salvaged(source: str, salvaged: Salvaged) -> None:
+    """Name what is lost on stderr.
+
+    Raises
+    ------
+    CorruptError
+        Always: a file that had to be salvaged is no good one.
+    """
+    lost = [span.reason for span in salvaged.lost]
+    for reason in filter(None, [salvaged.problem, *lost]):
+        click.echo(f"sancodec: lost: {printable(reason)}", err=True)
+    n_frames = sum(span.stop - span.start for span in salvaged.lost)
+    raise CorruptError(
+        f"{source}: damaged; {n_frames} of {salvaged.n_frames} samples of each lead are lost and "
+        f"marked, the others are in {salvaged.paths[0]}"
+    )

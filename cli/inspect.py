@@ -22,7 +22,7 @@ def inspect(
 ) -> None:
     """Report what .san files hold, without decoding a sample.
 
-    FILE.san may be - for stdin. Sizes are in bytes; every ratio names its base.
+    FILE.san may be - for stdin, or a URL. Sizes are in bytes; every ratio names its base.
 
     \b
     Example:

@@ -26,7 +26,7 @@ def verify(
 ) -> None:
     """Check .san files: every checksum, then decode all samples and compare their hash.
 
-    FILE.san may be - for stdin. Writes nothing; the exit code is 3 for a file that is corrupt.
+    FILE.san may be - for stdin, or a URL. Writes nothing; the exit code is 3 for a corrupt file.
 
     \b
     Example:

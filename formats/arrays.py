@@ -16,7 +16,7 @@ from sancodec.errors import OutputError, RecordError
 from sancodec.formats.dat import DatLayout, DatPacker
 from sancodec.formats.hea import compose_header
 from sancodec.formats.output import PendingFiles, refuse_existing
-from sancodec.recording import Channel, Recording
+from sancodec.recording import NO_SAMPLE, Channel, Recording
 
 _INT32 = np.iinfo(np.int32)
 _PIECE_BYTES = 1 << 22
@@ -156,11 +156,18 @@ def write_wfdb(
     spans: Iterable[Recording],
     *,
     force: bool = False,
+    with_lost: bool = False,
 ) -> list[Path]:
     """Write samples as a new WFDB record and give the paths of its header and signal file.
 
     The format is 16 when every sample fits, else 24 or 32. Characters that WFDB does not take in
     a record's name become ``_``.
+
+    Parameters
+    ----------
+    with_lost : bool
+        Whether samples of ``NO_SAMPLE`` were lost, and are written as the format's value for
+        samples that are not there, which none of the others then has.
 
     Raises
     ------
@@ -175,16 +182,15 @@ def write_wfdb(
     targets = [directory / f"{safe}.hea", directory / f"{safe}.dat"]
     refuse_existing(targets, force=force)
     with PendingFiles(targets, force=force) as pending, _spool(directory) as spool:
-        facts = _Facts(len(channels))
+        facts = _Facts(len(channels), with_lost=with_lost)
         for span in spans:
             facts.add(span)
             spool.write(np.ascontiguousarray(span.interleaved(), "<i4").data)
         fmt = facts.choose_format()
         spool.seek(0)
-        _repack(spool, pending.files[1], fmt)
+        _repack(spool, pending.files[1], fmt, with_lost=with_lost)
         lines = [
-            (f"{safe}.dat", fmt, channel, initial, total)
-            for channel, initial, total in zip(channels, facts.initial, facts.total, strict=True)
+            (f"{safe}.dat", fmt, channel, *facts.of(i, fmt)) for i, channel in enumerate(channels)
         ]
         text = compose_header(safe, fs, facts.n_frames, lines)
         pending.files[0].write(text.encode("utf-8"))
@@ -194,26 +200,36 @@ def write_wfdb(
 class _Facts:
     """What a header says of the samples, and the formats that hold them."""
 
-    def __init__(self, n_channels: int) -> None:
+    def __init__(self, n_channels: int, *, with_lost: bool) -> None:
         self.n_frames = 0
-        self.initial = [0] * n_channels
-        self.total = [0] * n_channels
+        self._initial = [0] * n_channels
+        self._total = [0] * n_channels
+        self._n_lost = [0] * n_channels
         self._low = self._high = 0
+        self._with_lost = with_lost
 
     def add(self, span: Recording) -> None:
         for i, signal in enumerate(span.signals):
-            if not signal.size:
-                continue
-            if self.n_frames == 0:
-                self.initial[i] = int(signal[0])
-            self.total[i] += int(signal.sum(dtype=np.int64))
-            self._low = min(self._low, int(signal.min()))
-            self._high = max(self._high, int(signal.max()))
+            if self.n_frames == 0 and signal.size:
+                self._initial[i] = int(signal[0])
+            there = signal[signal != NO_SAMPLE] if self._with_lost else signal
+            self._n_lost[i] += signal.size - there.size
+            self._total[i] += int(there.sum(dtype=np.int64))
+            self._low = min(self._low, int(there.min(initial=0)))
+            self._high = max(self._high, int(there.max(initial=0)))
         self.n_frames += span.n_frames
+
+    def of(self, i: int, fmt: int) -> tuple[int, int]:
+        """Give the first sample of channel ``i``, and the sum of all, as the format has them."""
+        initial, lost = self._initial[i], -(1 << (fmt - 1))
+        if self._with_lost and initial == NO_SAMPLE:
+            initial = lost
+        return initial, self._total[i] + self._n_lost[i] * lost
 
     def choose_format(self) -> int:
         for fmt in (16, 24):
-            if -(1 << (fmt - 1)) <= self._low and self._high < 1 << (fmt - 1):
+            lowest = -(1 << (fmt - 1)) + self._with_lost
+            if lowest <= self._low and self._high < 1 << (fmt - 1):
                 return fmt
         return 32
 
@@ -226,10 +242,12 @@ def _spool(directory: Path) -> BinaryIO:
         raise OutputError(f"{directory}: cannot be written ({error.strerror})") from error
 
 
-def _repack(spool: BinaryIO, target: BinaryIO, fmt: int) -> None:
+def _repack(spool: BinaryIO, target: BinaryIO, fmt: int, *, with_lost: bool) -> None:
     packer = DatPacker(DatLayout(format=fmt, samples_per_frame=(1,), initial=(0,)))
     while piece := spool.read(_PIECE_BYTES):
         flat = np.frombuffer(piece, "<i4").astype(np.int32)
+        if with_lost:
+            flat[flat == NO_SAMPLE] = -(1 << (fmt - 1))
         target.write(packer.feed([flat]).data)
 
 

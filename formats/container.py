@@ -1,8 +1,7 @@
-"""The container: one file for a whole record, as SPEC.md has it. Version 2; 1 is read, too."""
+"""The container: one file for a whole record, as SPEC.md has it; older versions are read."""
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -26,15 +25,20 @@ from sancodec.formats.sections import (
     CRC_BYTES,
     END_MAGIC,
     MAGIC,
+    MAX_FOOTER_BYTES,
+    MAX_HEAD_BYTES,
     OLD_VERSION,
     SECTION_CHUNK,
     SECTION_HEADER,
     SECTION_INDEX,
     SECTION_RESTORATION,
+    UNNUMBERED_VERSION,
     VERSION,
     ChunkEntry,
     Span,
+    checksum_of,
     encode_section,
+    place_of,
 )
 from sancodec.formats.wire import ByteReader, ByteWriter
 
@@ -43,7 +47,7 @@ __all__ = ["ChunkEntry", "ContainerReader", "ContainerWriter", "Header", "Span",
 _N_START = len(MAGIC) + 1
 _N_OLD_FOOTER = 8 + len(END_MAGIC)
 _N_OLD_HASH = 32
-_MAX_HEAD = 11
+_N_END = 1024
 
 
 class ContainerWriter:
@@ -60,9 +64,10 @@ class ContainerWriter:
         self._header = header
         self._n_bytes = 0
         self._chunk_sizes: list[int] = []
-        head = encode_header(header)
+        section = encode_section(SECTION_HEADER, encode_header(header))
+        self._header_checksum = int.from_bytes(section[-CRC_BYTES:], "little")
         self._write(MAGIC + bytes([VERSION]))
-        self._write(encode_section(SECTION_HEADER, head))
+        self._write(section)
 
     @property
     def n_bytes(self) -> int:
@@ -73,7 +78,8 @@ class ContainerWriter:
         """Write the next chunk; ConfigError when the header has no room for another one."""
         if len(self._chunk_sizes) == self._header.n_chunks:
             raise ConfigError(f"{self._header.name}: more than {self._header.n_chunks} chunks")
-        section = encode_section(SECTION_CHUNK, payload)
+        place = place_of(self._header_checksum, len(self._chunk_sizes))
+        section = encode_section(SECTION_CHUNK, payload, place)
         self._chunk_sizes.append(len(section))
         self._write(section)
 
@@ -116,17 +122,19 @@ class ContainerReader:
         The file is not a container, or its fields contradict one another.
     """
 
+    problem = ""
+    """What is wrong with the index of a file that is read in spite of it."""
+
     def __init__(self, source: BinaryIO, name: str = "<bytes>") -> None:
         self._source = source
         self._name = name
         self._n_bytes = source.seek(0, 2)
+        self._ends: list[tuple[int, bytes]] = []
+        self._fetch_ends()
+        self._spans: list[Span] = []
         self._version = self._check_start()
         index_offset, end = self._find_index()
-        self._spans = [Span(0, _N_START, "magic and version")]
-        head, n_head = self._read_section(_N_START, index_offset, SECTION_HEADER, "header")
-        self._spans.append(Span(_N_START, n_head, "header"))
-        decode = decode_header_1 if self._version == OLD_VERSION else decode_header
-        self.header = decode(head, name)
+        self.header = self._read_header(index_offset)
         self.chunks, self.summary = self._read_index(index_offset, end)
         self._spans.append(Span(end, self._n_bytes - end, "footer"))
 
@@ -139,8 +147,12 @@ class ContainerReader:
             The chunk is damaged.
         """
         entry = self.chunks[i]
-        stop = entry.offset + entry.n_bytes
-        payload, n_bytes = self._read_section(entry.offset, stop, SECTION_CHUNK, f"chunk {i}")
+        stop, place = entry.offset + entry.n_bytes, None
+        if self._version > UNNUMBERED_VERSION:
+            place = place_of(self._header_checksum, i)
+        payload, n_bytes = self._read_section(
+            entry.offset, stop, SECTION_CHUNK, f"chunk {i}", place
+        )
         if n_bytes != entry.n_bytes:
             raise CorruptError(
                 f"{self._name}: chunk {i}: section of {n_bytes} bytes at offset {entry.offset}, "
@@ -165,7 +177,7 @@ class ContainerReader:
                 f"{self._name}: the file ends after {len(start)} bytes, within its magic; "
                 "copy it again from its origin"
             )
-        if start[-1] not in {OLD_VERSION, VERSION}:
+        if not OLD_VERSION <= start[-1] <= VERSION:
             raise UnsupportedError(
                 f"{self._name}: container version {start[-1]}, this sancodec reads versions "
                 f"{OLD_VERSION} to {VERSION}; try a newer sancodec"
@@ -174,8 +186,7 @@ class ContainerReader:
 
     def _find_index(self) -> tuple[int, int]:
         """Give where the section of the index begins and ends; the footer is behind it."""
-        n_longest = 10 + len(END_MAGIC)
-        n_tail = max(0, min(n_longest, self._n_bytes - _N_START))
+        n_tail = max(0, min(MAX_FOOTER_BYTES, self._n_bytes - _N_START))
         tail = self._read(self._n_bytes - n_tail, n_tail)
         if not tail.endswith(END_MAGIC) or len(tail) == len(END_MAGIC):
             raise TruncatedError(
@@ -196,6 +207,16 @@ class ContainerReader:
                 f"{_N_START + 1} to {end - 1}"
             )
         return offset, end
+
+    def _read_header(self, stop: int) -> Header:
+        """Give the header, which ends at ``stop`` or before; adds it to the account."""
+        head, n_head = self._read_section(_N_START, stop, SECTION_HEADER, "header")
+        self._spans.append(Span(0, _N_START, "magic and version"))
+        self._spans.append(Span(_N_START, n_head, "header"))
+        checksum = self._read(_N_START + n_head - CRC_BYTES, CRC_BYTES)
+        self._header_checksum = int.from_bytes(checksum, "little")
+        decode = decode_header_1 if self._version == OLD_VERSION else decode_header
+        return decode(head, self._name)
 
     def _read_index(self, offset: int, end: int) -> tuple[tuple[ChunkEntry, ...], Summary]:
         """Give the chunks and the summary; adds both to the account."""
@@ -259,9 +280,13 @@ class ContainerReader:
         self._spans.append(Span(offset, n_bytes, what))
         return payload
 
-    def _read_section(self, offset: int, stop: int, kind: int, what: str) -> tuple[bytes, int]:
+    def _read_section(
+        self, offset: int, stop: int, kind: int, what: str, place: int | None = None
+    ) -> tuple[bytes, int]:
         """Give the payload of a section that ends at ``stop`` or before, and its whole size."""
-        head = self._read(offset, max(0, min(_MAX_HEAD, stop - offset)))
+        # The end of a chunk is known: one reading, which counts where files are far away.
+        n_head = stop - offset if kind == SECTION_CHUNK else min(MAX_HEAD_BYTES, stop - offset)
+        head = self._read(offset, max(0, n_head))
         reader = ByteReader(head, f"{self._name}: {what}", offset)
         found = reader.u8("section type")
         n_payload = reader.varint("section length")
@@ -271,8 +296,9 @@ class ContainerReader:
                 f"{self._name}: {what}: section of {n_bytes} bytes at offset {offset}, "
                 f"{stop - offset} left for it; the file is damaged, copy it again from its origin"
             )
-        section = self._read(offset, n_bytes)
-        if zlib.crc32(section[:-CRC_BYTES]) != int.from_bytes(section[-CRC_BYTES:], "little"):
+        section = head[:n_bytes] if len(head) >= n_bytes else self._read(offset, n_bytes)
+        expected = int.from_bytes(section[-CRC_BYTES:], "little")
+        if checksum_of(section[:-CRC_BYTES], place) != expected:
             raise ChecksumError(
                 f"{self._name}: {what}: CRC-32 of the {n_bytes} bytes at offset {offset} differs; "
                 "the file is damaged, copy it again from its origin"
@@ -283,7 +309,16 @@ class ContainerReader:
             )
         return section[reader.offset : -CRC_BYTES], n_bytes
 
+    def _fetch_ends(self) -> None:
+        """Read both ends of the file, which hold the header and the index of most."""
+        for offset in (0, max(0, self._n_bytes - _N_END)):
+            n_bytes = min(_N_END, self._n_bytes - offset)
+            self._ends.append((offset, self._read(offset, n_bytes)))
+
     def _read(self, offset: int, n_bytes: int) -> bytes:
+        for first, piece in self._ends:
+            if first <= offset and offset + n_bytes <= first + len(piece):
+                return piece[offset - first : offset - first + n_bytes]
         self._source.seek(offset)
         taken = self._source.read(n_bytes)
         if len(taken) != n_bytes:

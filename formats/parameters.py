@@ -160,6 +160,8 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
     starts = b""
     if layout == _STARTED:
         starts = reader.counted("starts", _MAX_STARTS_BYTES)
+        if not starts:
+            raise reader.corrupt("starts", "no bytes")
         n_groups, layout = _take_layout(reader, n_channels)
     if layout != _STRUCTURED:
         found = _take_rest(reader, layout, n_groups, n_channels)

@@ -9,7 +9,9 @@ from sancodec.formats.wire import ByteWriter
 
 # A byte above 127, a CR LF and a lone LF: a transfer in text mode changes at least one of them.
 MAGIC = b"\x89SAN\r\n\x1a\n"
-VERSION = 2
+VERSION = 3
+UNNUMBERED_VERSION = 2
+"""The last one in which checksums of chunks say nothing of their place."""
 OLD_VERSION = 1
 END_MAGIC = b"SAN\x1a"
 
@@ -20,6 +22,11 @@ SECTION_RESTORATION = 3
 SECTION_INDEX = 4
 
 CRC_BYTES = 4
+_ALL_ONES = (1 << 32) - 1
+_POLYNOMIAL = 0xEDB88320
+MAX_HEAD_BYTES = 11
+"""Of a section: its type and its length."""
+MAX_FOOTER_BYTES = 10 + len(END_MAGIC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +56,36 @@ class Span:
         return self.offset + self.n_bytes
 
 
-def encode_section(kind: int, payload: bytes) -> bytes:
-    """Give a section: its type, its length, its payload and the checksum over all of these."""
+def encode_section(kind: int, payload: bytes, place: int | None = None) -> bytes:
+    """Give a section: its type, its length, its payload and the checksum over all of these.
+
+    Parameters
+    ----------
+    place : int, optional
+        Of a chunk, what ``place_of`` gives: the checksum is over that as well.
+    """
     section = ByteWriter().u8(kind).counted(payload).getvalue()
-    return section + zlib.crc32(section).to_bytes(CRC_BYTES, "little")
+    return section + checksum_of(section, place).to_bytes(CRC_BYTES, "little")
+
+
+def place_of(header_checksum: int, number: int) -> int:
+    """Give what tells a chunk from all others of its file, and of other files."""
+    return (header_checksum + number) % (1 << 32)
+
+
+def checksum_of(section: bytes, place: int | None) -> int:
+    """Give the CRC-32 of a section without its checksum, and of its place."""
+    checksum = zlib.crc32(section)
+    return checksum if place is None else zlib.crc32(place.to_bytes(4, "little"), checksum)
+
+
+def place_in(section: bytes, checksum: int) -> int:
+    """Give the only place with which a section has a checksum.
+
+    Four bytes fill the register of a CRC-32: its steps, taken backwards, give what they were.
+    """
+    register = checksum ^ _ALL_ONES
+    for _ in range(32):
+        top = register >> 31
+        register = ((register ^ (_POLYNOMIAL * top)) << 1 & _ALL_ONES) | top
+    return register ^ zlib.crc32(section) ^ _ALL_ONES

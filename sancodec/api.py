@@ -10,13 +10,15 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.codec import SanFile, encode_stream
+from sancodec.codec import encode_stream
 from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError, SancodecError, VerifyError
 from sancodec.formats.arrays import ArraySource
 from sancodec.formats.header import FIDELITY_LOSSLESS
+from sancodec.formats.remote import is_url, name_of, open_url
 from sancodec.inspection import open_san
 from sancodec.recording import Channel, Recording
+from sancodec.san_file import SanFile
 
 
 def encode(
@@ -90,15 +92,22 @@ def decode(encoded: bytes | str | Path) -> Recording:
         return file.read()
 
 
-def open(encoded: bytes | str | Path, *, provider: str = "auto") -> SanFile:  # noqa: A001
-    """Open a .san file for reading parts of it: ``sancodec.open(path).read(start, stop)``.
+def open(  # noqa: A001
+    encoded: bytes | str | Path | BinaryIO, *, provider: str = "auto", jobs: int | None = None
+) -> SanFile:
+    """Open a .san file for reading parts of it.
+
+    ``sancodec.open("100.san")[3600:7200, "MLII"]`` reads and decodes what it takes and no more.
 
     Parameters
     ----------
-    encoded : bytes, str or Path
-        The file's bytes, or its path.
+    encoded : bytes, str, Path or BinaryIO
+        The file's bytes, its path, its URL (of any kind that fsspec opens), or a stream that can
+        be sought.
     provider : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    jobs : int or None
+        Threads that decode chunks; None for one on each processor.
 
     Raises
     ------
@@ -108,11 +117,13 @@ def open(encoded: bytes | str | Path, *, provider: str = "auto") -> SanFile:  # 
         The file cannot be read.
     """
     if isinstance(encoded, bytes):
-        return SanFile(io.BytesIO(encoded), provider=provider)
-    path = Path(encoded)
-    stream = open_san(path)
+        return SanFile(io.BytesIO(encoded), provider=provider, jobs=jobs)
+    if not isinstance(encoded, str | Path):
+        return SanFile(encoded, name_of(encoded), provider=provider, jobs=jobs)
+    remote = isinstance(encoded, str) and is_url(encoded)
+    stream = open_url(str(encoded)) if remote else open_san(Path(encoded))
     try:
-        return SanFile(stream, str(path), provider=provider)
+        return SanFile(stream, str(encoded), provider=provider, jobs=jobs)
     except SancodecError:
         stream.close()
         raise

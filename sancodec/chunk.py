@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.errors import CorruptError
+from sancodec.errors import UnsupportedError
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, regressors
 from sancodec.recording import Recording
@@ -279,5 +279,5 @@ def _decode_exact(  # noqa: PLR0917
     decode = _DECODERS.get(mode)
     if decode is None:
         known = sorted({MODE_RAW, MODE_STEPPED, MODE_DISCRETE, *_DECODERS, *_LOSSY_DECODERS})
-        raise CorruptError(f"residual mode {mode}, expected one of {known}")
+        raise UnsupportedError(f"residual mode {mode}, this version knows {known}")
     return decode(residual, n_samples, clock, san, beats, n_kernels, *_starting(mode, starts))

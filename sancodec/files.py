@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from sancodec import models
-from sancodec.codec import Progress, SanFile, encode_stream
+from sancodec.codec import Progress, encode_stream
 from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError, VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_npy, write_wfdb
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import PendingFiles
+from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import RecordShape, check, describe, restore
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.recording import Recording
 from sancodec.report import Report
 from sancodec.runtime import SynthesisSession, open_session
+from sancodec.salvage import LostSpan, Salvage
 from sancodec.san.kernels import KernelBank
+from sancodec.san_file import SanFile
 
-__all__ = ["decode_file", "encode_file", "inspect_file", "open_file", "verify_file"]
+__all__ = [
+    "decode_file",
+    "encode_file",
+    "inspect_file",
+    "open_file",
+    "salvage_file",
+    "verify_file",
+]
 
 _COPY_BYTES = 1 << 20
 
@@ -133,17 +143,78 @@ def decode_file(
         restoration = file.summary.restoration
         whole = start == 0 and stop in {None, file.n_frames}
         if whole and layer == "signal" and fmt == "wfdb" and restoration:
-            spans = file.hashed(_counted(file, 0, None, layer, progress))
+            spans = file.hashed(_counted(file.spans(), file.n_frames, progress))
             originals = _originals(file)
             return restore(originals, spans, directory, force=force, name=file.name)
         stop = file.n_frames if stop is None else stop
-        spans = _counted(file, start, stop, layer, progress)
+        spans = _counted(file.spans(start, stop, layer=layer), stop - start, progress)
         name = file.header.name + ("_san" if layer == "san" else "")
         channels = file.header.channels
         if fmt == "npy":
             path = directory / f"{name}.npy"
             return [write_npy(path, channels, stop - start, spans, force=force)]
         return write_wfdb(directory, name, file.header.fs, channels, spans, force=force)
+
+
+@dataclass(frozen=True)
+class Salvaged:
+    """What was written of a damaged file, and what is lost of it.
+
+    Attributes
+    ----------
+    paths : list of Path
+    n_frames : int
+        Frames that were asked for.
+    lost : list of LostSpan
+    problem : str
+        What is wrong with the index; empty where it is whole.
+    """
+
+    paths: list[Path]
+    n_frames: int
+    lost: list[LostSpan]
+    problem: str
+
+
+def salvage_file(
+    source: Path | BinaryIO,
+    directory: Path,
+    *,
+    provider: str = "auto",
+    force: bool = False,
+    start: int = 0,
+    stop: int | None = None,
+    fmt: str = "wfdb",
+    model: str | None = None,
+    progress: Progress | None = None,
+) -> Salvaged:
+    """Write what is left of a damaged .san file as a new record, NAME_salvaged.
+
+    Lost samples have WFDB's value for samples that are not there: the least of the format, which
+    no sample that came back then has. In an array they are -2**31.
+
+    Parameters are those of ``decode_file``.
+
+    Raises
+    ------
+    CorruptError
+        The header is damaged, or nothing is left.
+    OutputError
+        A file exists or cannot be written.
+    """
+    with open_file(source, provider=provider, model=model, damaged=True) as file:
+        stop = file.n_frames if stop is None else stop
+        salvage = Salvage(file)
+        spans = _counted(salvage.spans(start, stop), stop - start, progress)
+        name, channels = f"{file.header.name}_salvaged", file.header.channels
+        if fmt == "npy":
+            path = directory / f"{name}.npy"
+            paths = [write_npy(path, channels, stop - start, spans, force=force)]
+        else:
+            paths = write_wfdb(
+                directory, name, file.header.fs, channels, spans, force=force, with_lost=True
+            )
+        return Salvaged(paths, stop - start, salvage.lost, file.container.problem)
 
 
 def verify_file(
@@ -172,12 +243,16 @@ def open_file(
     provider: str = "auto",
     model: str | None = None,
     jobs: int | None = 1,
+    damaged: bool = False,
 ) -> Iterator[SanFile]:
     """Open a .san file for reading; errors as of ``SanFile``."""
-    name = str(source) if isinstance(source, Path) else "<stdin>"
+    name = str(source) if isinstance(source, Path) else name_of(source)
     stream = open_san(source) if isinstance(source, Path) else source
     try:
-        yield SanFile(stream, name, provider=provider, find_model=_finder(model), jobs=jobs)
+        finder = _finder(model)
+        yield SanFile(
+            stream, name, provider=provider, find_model=finder, jobs=jobs, damaged=damaged
+        )
     finally:
         if isinstance(source, Path):
             stream.close()
@@ -236,7 +311,7 @@ def _verify_written(
 
 def _check(file: SanFile, progress: Progress | None) -> None:
     """Decode everything; compare the hash of the samples, and of the files rebuilt from them."""
-    spans = file.hashed(_counted(file, 0, None, "signal", progress))
+    spans = file.hashed(_counted(file.spans(), file.n_frames, progress))
     if file.summary.restoration:
         check(_originals(file), spans, file.name)
     else:
@@ -250,10 +325,10 @@ def _originals(file: SanFile) -> Originals:
 
 
 def _counted(
-    file: SanFile, start: int, stop: int | None, layer: str, progress: Progress | None
+    spans: Iterable[Recording], total: int, progress: Progress | None
 ) -> Iterator[Recording]:
-    done, total = 0, (file.n_frames if stop is None else stop) - start
-    for span in file.spans(start, stop, layer=layer):
+    done = 0
+    for span in spans:
         yield span
         done += span.n_frames
         if progress is not None:

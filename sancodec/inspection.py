@@ -25,6 +25,7 @@ from sancodec.formats.parameters import (
     partition,
 )
 from sancodec.formats.promise import Promise, decode_promise
+from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import RecordShape, describe
 from sancodec.report import Report, SignalReport, say_kernels
 from sancodec.signal_types import identify
@@ -46,7 +47,7 @@ def inspect_file(source: Path | BinaryIO) -> tuple[Report, list[Span]]:
         The file is damaged, or not a .san file.
     """
     if not isinstance(source, Path):
-        return inspect_stream(source, "<stdin>")
+        return inspect_stream(source, name_of(source))
     with open_san(source) as stream:
         return inspect_stream(stream, str(source))
 

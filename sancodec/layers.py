@@ -192,3 +192,8 @@ def regressors(
     clock = max((layer.plan.clock for layer in layers), default=group.fs)
     n_kernels = max((layer.plan.bank.n_kernels for layer in layers), default=1)
     return clock, reconstruction, beats, n_kernels
+
+
+def to_adc_units(reconstruction: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Round a SAN reconstruction, in 2**-FRACTION_BITS ADC units, half up."""
+    return (reconstruction.astype(np.int64) + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS

@@ -73,12 +73,17 @@ class LossyFile:
             )
         return self.encoder.run(plan, self.encoder.loss(np.zeros(len(self.source.channels))))
 
+    def exact_beside(self, plan: EncodingPlan, rival: Coded) -> Coded:
+        """Give a coding of another plan without loss, where that is as good as a rival."""
+        exact = self.encoder.run(plan, None)
+        return exact if self.size(exact) <= max(self.size(rival), self._most_bytes()) else rival
+
+    def is_large(self, coded: Coded) -> bool:
+        """Tell whether base leads without loss may be as small as a coding."""
+        return 8 * self.size(coded) > _LOSSLESS_FROM * self.encoder.n_samples
+
     def search_beside(self, plan: EncodingPlan, rival: Coded) -> Coded:
         """Give the better of a coding and the best one of another plan."""
-        if 8 * self.size(rival) > _LOSSLESS_FROM * self.encoder.n_samples:
-            exact = self.encoder.run(plan, None)
-            if self.size(exact) <= max(self.size(rival), self._most_bytes()):
-                rival = exact
         return self._also_bare(plan, self._search(plan).better_than(rival))
 
     def _also_bare(self, plan: EncodingPlan, coded: Coded) -> Coded:

@@ -214,6 +214,8 @@ def _kernel_sources(
 ) -> list[tuple[bytes, bytes]]:
     """Give for each layer the digest of its model, or its embedded kernels."""
     if parameters.members is None:
+        if header.kernels and header.model_digest:
+            raise CorruptError(f"{name}: kernels both embedded and named by a digest")
         if parameters.layers:
             return [(header.model_digest, header.kernels)]
         if header.kernels or header.model_digest:

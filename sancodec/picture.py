@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.codec import SanFile
 from sancodec.errors import ConfigError, OutputError
 from sancodec.san.kernels import UNIT, KernelBank
 from sancodec.san.synthesis import N_PHASES
+from sancodec.san_file import SanFile
 
 
 @dataclass(frozen=True, kw_only=True)

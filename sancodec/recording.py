@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from sancodec.errors import RecordError
 
+NO_SAMPLE = -(1 << 31)
+"""Stands for a sample that was lost, in int32; files have WFDB's value for it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:

@@ -26,3 +26,12 @@ def simulated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def minute_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated minute, long enough for a SAN layer to pay; not to be written to."""
     return _write_simulated(tmp_path_factory.mktemp("minute"), 60.0)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the plain reader is asked for: it takes a minute or two for all golden files."""
+    parser.addoption(
+        "--plain-reader-all",
+        action="store_true",
+        help="read all golden files to their ends with the plain reader",
+    )

@@ -28,11 +28,11 @@ from sancodec import (  # noqa: E402
     Recording,
     models,
 )
-from sancodec.codec import SampleHash  # noqa: E402
 from sancodec.fidelity import MaxError, MeanPrdn, SanOnly, TargetPrdn  # noqa: E402
 from sancodec.files import encode_file  # noqa: E402
 from sancodec.formats.dat import DatLayout, DatPacker  # noqa: E402
 from sancodec.formats.originals import make_mat_prolog  # noqa: E402
+from sancodec.sample_hash import SampleHash  # noqa: E402
 from sancodec.san.synthesis import resample  # noqa: E402
 from sancodec.simulate import Simulation, simulate_record  # noqa: E402
 from sancodec.structure.grids import Grid  # noqa: E402
@@ -288,6 +288,12 @@ def restored() -> bytes:
     return encoded.getvalue()
 
 
+def placed() -> bytes:
+    """Chunks whose checksums say which they are."""
+    config = CodecConfig(model="none", level="fast", chunk_seconds=2.0)
+    return sancodec.encode(_simulated(9.0, 2), config=config)
+
+
 def write_short(folder: Path) -> Path:
     """Write twelve leads as PhysioNet's challenges have them; give their header."""
     n_samples = 1000
@@ -333,10 +339,11 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "mixed": mixed,
     "wide": wide,
     "restored": restored,
-    # Those above are of container version 1, these of version 2.
+    # Those above are of container version 1, these of version 2, but for `placed`, of 3.
     "scaled": scaled,
     "named": model,
     "short": short,
+    "placed": placed,
     "transformed": transformed,
     "bounded": bounded,
     "stepped": stepped,

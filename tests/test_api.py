@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 import sancodec
 from sancodec import Channel, CodecConfig, Recording, api
-from sancodec.codec import SanFile
 from sancodec.config import LEVELS
 from sancodec.errors import CorruptError, ModelError, ProviderError, RecordError, VerifyError
+from sancodec.san_file import SanFile
 
 INT32 = np.iinfo(np.int32)
 

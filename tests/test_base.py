@@ -13,11 +13,11 @@ from structure_chains import smooth_leads
 
 import sancodec
 from sancodec.base import FORM_BASE, FORM_RAW
-from sancodec.codec import SanFile
 from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError
 from sancodec.inspection import inspect_stream
 from sancodec.recording import Channel, Recording
+from sancodec.san_file import SanFile
 from sancodec.structure.grids import Grid
 from sancodec.structure.resampling import Resampling
 from sancodec.structure.rounding import HALF_AWAY, TRUNC, divide

@@ -18,7 +18,7 @@ from sancodec.chunk import (
     decode_layers,
     encode_chunk,
 )
-from sancodec.errors import CorruptError
+from sancodec.errors import CorruptError, UnsupportedError
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, SanLayer, SanPlan, groups_of, regressors
 from sancodec.recording import Channel, Recording
@@ -198,7 +198,7 @@ def payload_without_san() -> tuple[Recording, ChunkPlan, bytes]:
 
 def test_an_unknown_mode_is_refused() -> None:
     record, plan, payload = payload_without_san()
-    with pytest.raises(CorruptError, match="mode 99, expected"):
+    with pytest.raises(UnsupportedError, match="mode 99, this version knows"):
         decode_chunk(b"\x63" + payload[1:], record, plan, N_FRAMES, None)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from make_golden import FOLDER, GOLDEN
 
 import sancodec
-from sancodec.codec import SanFile, encode_stream, to_adc_units
+from sancodec.codec import encode_stream
 from sancodec.config import CodecConfig
 from sancodec.errors import (
     ChecksumError,
@@ -28,8 +28,10 @@ from sancodec.errors import (
 from sancodec.formats.arrays import ArraySource
 from sancodec.formats.container import ContainerReader, ContainerWriter
 from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.layers import to_adc_units
 from sancodec.recording import Channel, Recording
 from sancodec.san.kernels import KernelBank
+from sancodec.san_file import SanFile
 
 FITTED = (FOLDER / "fitted.san").read_bytes()
 MODEL = (FOLDER / "model.san").read_bytes()
@@ -245,8 +247,8 @@ def small() -> bytes:
     span = SanFile(io.BytesIO(FITTED)).read(0, 700)
     template = SanFile(io.BytesIO(FITTED)).plan
     from sancodec.chunk import encode_chunk
-    from sancodec.codec import SampleHash
     from sancodec.runtime import open_session
+    from sancodec.sample_hash import SampleHash
 
     (layer,) = SanFile(io.BytesIO(FITTED)).layers(0)
     samples, target = SampleHash(), io.BytesIO()

@@ -60,29 +60,32 @@ def test_golden_files_give_back_the_files_of_their_record(
         assert path.read_bytes() == (originals / path.name).read_bytes()
 
 
-def test_both_versions_of_the_container_are_among_the_golden_files() -> None:
+def test_all_versions_of_the_container_are_among_the_golden_files() -> None:
     versions = {name: golden(name).read_bytes()[8] for name in NAMES}
     assert versions["fitted"] == versions["model"] == versions["layers"] == 1
     assert versions["named"] == versions["short"] == 2
+    assert versions["placed"] == 3
     named, _ = inspect_file(golden("named"))
     assert "model ecg" in named.model
 
 
-@pytest.mark.parametrize("name", ["restored", "short"])
-def test_damage_is_noticed_in_files_of_either_version(name: str) -> None:
+@pytest.mark.parametrize("name", ["restored", "short", "placed"])
+def test_damage_is_noticed_in_files_of_every_version(name: str) -> None:
     whole = golden(name).read_bytes()
 
     def read(encoded: bytes) -> None:
         reader = ContainerReader(io.BytesIO(encoded))
-        reader.read_chunk(0)
-        describe(reader.summary.restoration, RecordShape.of(reader.header))
+        for i in range(len(reader.chunks)):
+            reader.read_chunk(i)
+        if reader.summary.restoration:
+            describe(reader.summary.restoration, RecordShape.of(reader.header))
 
     read(whole)
     for offset in range(len(whole)):
         with pytest.raises(TruncatedError):
             read(whole[:offset])
-        # 3 turns either version into the other one.
-        for mask in (0x55, 3):
+        # 1, 2 and 3 turn each version into the others.
+        for mask in (0x55, 1, 2, 3):
             damaged = bytearray(whole)
             damaged[offset] ^= mask
             with pytest.raises(CorruptError):

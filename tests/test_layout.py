@@ -31,13 +31,14 @@ LAYERS = (
     ("layer_search",),
     ("layer_choice",),
     ("planning",),
-    ("distortion",),
+    ("distortion", "sample_hash"),
     ("lossy",),
     ("lossy_search",),
     ("lossy_bounds",),
     ("lossy_file",),
-    ("codec",),
-    ("inspection",),
+    ("signal_view",),
+    ("codec", "san_file"),
+    ("inspection", "salvage"),
     ("files",),
     ("api",),
     ("simulate", "picture"),
@@ -60,6 +61,7 @@ PLACES = {
     "zstandard": ("formats",),
     "click": ("cli",),
     "rich": ("cli",),
+    "fsspec": ("formats.remote",),
 }
 
 ROOT = Path(__file__).resolve().parent.parent

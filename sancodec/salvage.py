@@ -1,0 +1,66 @@
+"""What damaged .san files still hold: the chunks that are whole, and the rest marked as lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sancodec.errors import CorruptError
+from sancodec.recording import NO_SAMPLE, Recording
+from sancodec.san_file import SanFile
+
+
+@dataclass(frozen=True)
+class LostSpan:
+    """Frames ``start`` to ``stop`` (exclusive) that are lost in all channels, and why."""
+
+    start: int
+    stop: int
+    reason: str
+
+
+class Salvage:
+    """The samples of a file that may be damaged, and a list of what is lost.
+
+    Parameters
+    ----------
+    file : SanFile
+        Opened with ``damaged``.
+    """
+
+    def __init__(self, file: SanFile) -> None:
+        self._file = file
+        self.lost: list[LostSpan] = []
+        """Of the spans that were given so far."""
+
+    def spans(self, start: int, stop: int) -> Iterator[Recording]:
+        """Give frames ``start`` to ``stop`` chunk by chunk; lost samples are ``NO_SAMPLE``.
+
+        Raises
+        ------
+        CorruptError
+            All of them are lost; said when they have been given.
+        """
+        for i, entry in enumerate(self._file.container.chunks):
+            first, last = max(start, entry.start), min(stop, entry.start + entry.n_frames)
+            if first >= last:
+                continue
+            try:
+                chunk, _ = self._file.chunk(i)
+            except CorruptError as error:
+                self.lost.append(LostSpan(first, last, str(error)))
+                yield self._nothing(last - first)
+            else:
+                yield chunk.frames(first - entry.start, last - entry.start)
+        if sum(lost.stop - lost.start for lost in self.lost) == stop - start > 0:
+            raise CorruptError(f"{self.lost[0].reason}; nothing is left of what was asked for")
+
+    def _nothing(self, n_frames: int) -> Recording:
+        header = self._file.header
+        signals = tuple(
+            np.full(n_frames * channel.samples_per_frame, NO_SAMPLE, np.int32)
+            for channel in header.channels
+        )
+        return Recording(name=header.name, fs=header.fs, channels=header.channels, signals=signals)

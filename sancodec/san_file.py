@@ -1,0 +1,292 @@
+"""A .san file that is open for reading: spans of samples, decoded chunk by chunk, as asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.base import base_of, decode_base, decode_base_layers
+from sancodec.chunk import decode_chunk, decode_layers
+from sancodec.errors import ChecksumError, ConfigError, CorruptError
+from sancodec.formats.container import ContainerReader
+from sancodec.formats.damaged import DamagedReader
+from sancodec.layers import SanLayer, to_adc_units
+from sancodec.parallel import jobs_of, map_in_order
+from sancodec.parameters import plan_of
+from sancodec.recording import Channel, Recording
+from sancodec.runtime import SynthesisSession, open_session
+from sancodec.sample_hash import SampleHash
+from sancodec.san.kernels import KernelBank
+from sancodec.signal_view import SignalView
+
+LAYERS = ("signal", "san")
+
+_MAX_NAMES = 12
+# Who looks at a part of a record often looks beside it next.
+_N_REMEMBERED, _MAX_REMEMBERED = 4, 1 << 20
+
+
+class SanFile:
+    """A .san file that is open for reading; samples are decoded chunk by chunk, as asked for.
+
+    Parameters
+    ----------
+    source : BinaryIO
+        Seekable; stays open as long as this is used.
+    name : str
+        Name of the file, for messages.
+    provider : str
+        Where the SAN layer is reconstructed: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    find_model : callable, optional
+        Gives the kernels for a digest, where the file names a model that is not shipped.
+    jobs : int or None
+        Threads that decode chunks; None for one on each processor.
+    damaged : bool
+        Whether chunks are looked for in the whole file where its index is lost.
+
+    Raises
+    ------
+    CorruptError
+        The file is damaged, or not a .san file.
+    """
+
+    def __init__(
+        self,
+        source: BinaryIO,
+        name: str = "<bytes>",
+        *,
+        provider: str = "auto",
+        find_model: Callable[[str], KernelBank] | None = None,
+        jobs: int | None = 1,
+        damaged: bool = False,
+    ) -> None:
+        self.name = name
+        self._jobs = jobs_of(jobs)
+        self.container = (DamagedReader if damaged else ContainerReader)(source, name)
+        self.header = self.container.header
+        self.summary = self.container.summary
+        self._source = source
+        self._provider = provider
+        self._session: SynthesisSession | None = None
+        self._recent = lru_cache(_N_REMEMBERED)(lambda i: self._signal((i, self._payload(i))))
+        plan = (self.header, name) if find_model is None else (self.header, name, find_model)
+        self.plan = plan_of(*plan)
+
+    def __enter__(self) -> SanFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames of the record."""
+        return self.header.n_frames
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels, in the order of the record."""
+        return self.header.channels
+
+    @property
+    def signal(self) -> SignalView:
+        """The samples, to be sliced like an array."""
+        return SignalView(self)
+
+    def __getitem__(self, key: Any) -> NDArray[np.int32] | np.int32:
+        return self.signal[key]
+
+    def __len__(self) -> int:
+        return self.n_frames
+
+    def __iter__(self) -> Iterator[Recording]:
+        return self.spans()
+
+    def read(self, start: int = 0, stop: int | None = None) -> Recording:
+        """Give the frames ``start`` to ``stop`` (exclusive), decoding only their chunks.
+
+        Raises
+        ------
+        ConfigError
+            The span is outside of the record.
+        CorruptError
+            A chunk is damaged; the message names it. Or, where the whole record was asked for,
+            its samples have another hash.
+        """
+        start, stop = self._check_span(start, stop)
+        whole = start == 0 and stop == self.n_frames
+        touched = self._touched(start, stop)
+        if whole or len(touched) > _N_REMEMBERED or self._chunk_samples > _MAX_REMEMBERED:
+            spans = self.spans(start, stop)
+        else:
+            self._open()
+            decoded = map_in_order(
+                self._recent, iter(touched), max(min(self._jobs, len(touched)), 1)
+            )
+            spans = self._parts(start, stop, decoded)
+        return _join(self._empty(), list(self.hashed(spans) if whole else spans))
+
+    def spans(
+        self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
+    ) -> Iterator[Recording]:
+        """Give the frames ``start`` to ``stop`` chunk by chunk; errors as of ``read``.
+
+        Parameters
+        ----------
+        layer : str
+            ``"signal"``, or ``"san"`` for the SAN layer's reconstruction alone: baseline plus
+            kernels, zeros plus baseline where a channel has none.
+        """
+        start, stop = self._check_span(start, stop)
+        if layer not in LAYERS:
+            raise ConfigError(f"layer: {layer!r}, expected one of {', '.join(LAYERS)}")
+        self._open()
+        decode = self._preview if layer == "san" else self._signal
+        payloads = ((i, self._payload(i)) for i in self._touched(start, stop))
+        return self._parts(start, stop, map_in_order(decode, payloads, self._jobs))
+
+    def _touched(self, start: int, stop: int) -> range:
+        """Give the numbers of the chunks that hold these frames."""
+        size = self.header.chunk_frames
+        return range(start // size, -(-stop // size) if stop > start else start // size)
+
+    def _parts(self, start: int, stop: int, chunks: Iterator[Recording]) -> Iterator[Recording]:
+        """Give of each of the chunks that were touched what is between two frames."""
+        for i, decoded in zip(self._touched(start, stop), chunks, strict=True):
+            entry = self.container.chunks[i]
+            first, last = max(start, entry.start), min(stop, entry.start + entry.n_frames)
+            yield decoded.frames(first - entry.start, last - entry.start)
+
+    def hashed(self, spans: Iterable[Recording]) -> Iterator[Recording]:
+        """Pass spans of the whole record on; ChecksumError at the end if their hash differs."""
+        samples_hash = SampleHash()
+        for span in spans:
+            samples_hash.add(span)
+            yield span
+        if not samples_hash.digest().startswith(self.summary.sample_hash):
+            raise ChecksumError(f"{self.name}: the hash of all samples differs")
+
+    def chunk(self, i: int) -> tuple[Recording, tuple[SanLayer, ...]]:
+        """Decode chunk ``i``: its samples, and its SAN layers in the order of ``plan.layers``."""
+        return self._decode(i, self._payload(i))
+
+    def layers(self, i: int) -> tuple[SanLayer, ...]:
+        """Decode the SAN layers of chunk ``i`` alone; ConfigError where the record has none."""
+        return self._decode_layers(i, self._payload(i))
+
+    def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
+        n_frames, session = self.container.chunks[i].n_frames, self._open()
+        decode = decode_chunk if self.plan.structure is None else decode_base
+        with self._naming(i):
+            return decode(payload, self._empty(), self.plan, n_frames, session)
+
+    def _decode_layers(self, i: int, payload: bytes) -> tuple[SanLayer, ...]:
+        session = self._open()
+        if session is None:
+            raise ConfigError(f"{self.name}: has no SAN layer; it was encoded without one")
+        n_frames = self.container.chunks[i].n_frames
+        with self._naming(i):
+            if self.plan.structure is not None:
+                return decode_base_layers(payload, self._empty(), self.plan, n_frames, session)
+            return decode_layers(payload, self.header.name, self.plan, n_frames, session)
+
+    def _payload(self, i: int) -> bytes:
+        with self._naming(i):
+            return self.container.read_chunk(i)
+
+    @contextmanager
+    def _naming(self, i: int) -> Iterator[None]:
+        """Let a CorruptError say which chunk of which file it is about."""
+        try:
+            yield
+        except CorruptError as error:
+            said = str(error).removeprefix(f"{self.name}: ")
+            raise type(error)(f"{self.name}: {self.say_chunk(i)}: {said}") from error
+
+    @property
+    def _chunk_samples(self) -> int:
+        header = self.header
+        return min(header.chunk_frames, header.n_frames) * header.frame_samples
+
+    def _signal(self, chunk: tuple[int, bytes]) -> Recording:
+        return self._decode(*chunk)[0]
+
+    def _preview(self, chunk: tuple[int, bytes]) -> Recording:
+        i, payload = chunk
+        layers = self._decode_layers(i, payload)
+        entry = self.container.chunks[i]
+        signals = []
+        for channel in self.header.channels:
+            size = entry.n_frames * channel.samples_per_frame
+            signals.append(np.full(size, channel.baseline, np.int32))
+        structure = self.plan.structure
+        if structure is not None:
+            calm = Recording(
+                name=self.header.name,
+                fs=self.header.fs,
+                channels=self.header.channels,
+                signals=tuple(signals),
+            )
+            signals = list(base_of(calm, structure).signals)
+        limits = np.iinfo(np.int32)
+        for layer in layers:
+            for lead in layer.plan.leads:
+                number = self.plan.groups[layer.plan.group].channels[lead]
+                shape = signals[number] + to_adc_units(layer.reconstruction[lead])
+                signals[number] = np.clip(shape, limits.min, limits.max).astype(np.int32)
+        if structure is not None:
+            base = np.stack(signals).astype(np.int64)
+            signals = list(structure.preview(base, entry.n_frames))
+        return Recording(
+            name=self.header.name,
+            fs=self.header.fs,
+            channels=self.header.channels,
+            signals=tuple(signals),
+        )
+
+    def _open(self) -> SynthesisSession | None:
+        if self.plan.layers and self._session is None:
+            self._session = open_session(self._provider)
+        return self._session
+
+    def _empty(self) -> Recording:
+        channels = self.header.channels
+        nothing = tuple(np.zeros(0, np.int32) for _ in channels)
+        return Recording(
+            name=self.header.name, fs=self.header.fs, channels=channels, signals=nothing
+        )
+
+    def say_chunk(self, i: int) -> str:
+        """Say which part of the record chunk ``i`` is: seconds and leads."""
+        entry, fs = self.container.chunks[i], self.header.fs
+        first, last = entry.start / fs, (entry.start + entry.n_frames) / fs
+        names = [channel.name for channel in self.header.channels if channel.name]
+        leads = ", ".join(names[:_MAX_NAMES] + ["..."] * (len(names) > _MAX_NAMES))
+        of = f" of {leads}" if leads else ""
+        return f"chunk {i} (record {self.header.name}, {first:.1f} s to {last:.1f} s{of})"
+
+    def _check_span(self, start: int, stop: int | None) -> tuple[int, int]:
+        stop = self.n_frames if stop is None else stop
+        if not 0 <= start <= stop <= self.n_frames:
+            raise ConfigError(
+                f"{self.name}: frames {start} to {stop}, the record has {self.n_frames}"
+            )
+        return start, stop
+
+
+def _join(empty: Recording, spans: list[Recording]) -> Recording:
+    if not spans:
+        return empty
+    signals = tuple(
+        np.concatenate([span.signals[i] for span in spans]) for i in range(len(empty.channels))
+    )
+    return Recording(name=empty.name, fs=empty.fs, channels=empty.channels, signals=signals)

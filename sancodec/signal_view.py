@@ -1,0 +1,105 @@
+"""The samples of an open .san file as an array that is decoded where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sancodec.errors import ConfigError
+from sancodec.recording import Channel, Recording
+
+
+class Readable(Protocol):
+    """What spans are read from."""
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels, in the order of the record."""
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+
+    def read(self, start: int, stop: int) -> Recording:
+        """Give the frames ``start`` to ``stop`` (exclusive)."""
+
+
+class SignalView:
+    """Samples in ADC units, sliced like an (n_samples, n_leads) array of int32.
+
+    ``view[start:stop, leads]`` decodes the chunks that it touches. Leads are numbers, names, slices
+    or lists of either; one alone gives one dimension, as one sample does.
+
+    Parameters
+    ----------
+    source : Readable
+
+    Raises
+    ------
+    RecordError
+        When it is sliced: the channels have different sampling frequencies, and no common array.
+    """
+
+    dtype = np.dtype(np.int32)
+    ndim = 2
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of samples, and of leads."""
+        return self._source.n_frames, len(self._source.channels)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        names = ", ".join(channel.name for channel in self._source.channels)
+        return f"<SignalView: {self.shape[0]} samples of {names}>"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[:], dtype=dtype)
+
+    def __getitem__(self, key: Any) -> NDArray[np.int32] | np.int32:
+        rows, leads = key if isinstance(key, tuple) else (key, slice(None))
+        columns = self._columns(leads)
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(len(self))
+            wanted = range(start, stop, step)
+            first, last = (min(wanted), max(wanted) + 1) if wanted else (0, 0)
+            span = self._source.read(first, last).samples
+            # It begins with the first sample that is wanted, or, backwards, ends with it.
+            found = span[::step]
+            return np.ascontiguousarray(found[:, columns])
+        at = _index_of(rows, len(self), "sample")
+        return self._source.read(at, at + 1).samples[0][columns]
+
+    def _columns(self, leads: Any) -> Any:
+        """Give what NumPy takes for the leads that were named or counted."""
+        if isinstance(leads, slice):
+            return leads
+        if isinstance(leads, Sequence | np.ndarray) and not isinstance(leads, str):
+            return [self._column(lead) for lead in leads]
+        return self._column(leads)
+
+    def _column(self, lead: Any) -> int:
+        if not isinstance(lead, str):
+            return _index_of(lead, self.shape[1], "lead")
+        names = [channel.name for channel in self._source.channels]
+        if names.count(lead) != 1:
+            problem = "is there more than once" if lead in names else "is not there"
+            raise ConfigError(f"lead {lead!r} {problem}; the leads are {', '.join(names)}")
+        return names.index(lead)
+
+
+def _index_of(number: Any, size: int, what: str) -> int:
+    """Give the index that a number stands for, counted from the end where it is negative."""
+    if not isinstance(number, int | np.integer) or isinstance(number, bool):
+        raise TypeError(f"{what}: {number!r}, expected a number, a slice, or the name of a lead")
+    if not -size <= number < size:
+        raise IndexError(f"{what} {number} of {size}")
+    return int(number) % size

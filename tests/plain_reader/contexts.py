@@ -1,0 +1,51 @@
+"""Decisions that seven contexts know ("Decision" of the transform residual)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from functools import cache
+
+from .logistic import ln, squash, weigh
+from .symbols import Words
+
+WEIGHTS = (0.25,) * 7 + (0.0,)
+
+
+@cache
+def _stretched() -> list[float]:
+    """Give T."""
+    places = [0.5 / 4096, *(j / 4096 for j in range(1, 4096)), 1 - 0.5 / 4096]
+    return [ln(x) - ln(1 - x) for x in places]
+
+
+class Decider:
+    """What all contexts of a payload have learned, and all vectors of weights."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.chances: dict[Hashable, tuple[float, int]] = defaultdict(lambda: (0.5, 0))
+        self.weights: dict[Hashable, list[float]] = defaultdict(lambda: list(WEIGHTS))
+
+    def decide(self, contexts: Sequence[Hashable], vectors: Sequence[Hashable]) -> int:
+        """Read a decision; each context has its own family, as has each vector."""
+        keys = list(enumerate(contexts))
+        inputs = [*(self._input(*self.chances[key]) for key in keys), 0.3]
+        chosen = [self.weights[vector] for vector in vectors]
+        fs = [weigh(weights, inputs) for weights in chosen]
+        P = squash(((fs[0] + fs[1]) + fs[2]) / 3)
+        d = self.words.split(min(max(int(2**16 * P), 1), 2**16 - 1))
+        for weights, f in zip(chosen, fs, strict=True):
+            gain = (d - squash(f)) * 0.02
+            for i, value in enumerate(inputs):
+                weights[i] += gain * value
+        for key in keys:
+            p, n = self.chances[key]
+            p += (d - p) / (n + 1.6)
+            self.chances[key] = min(max(p, 1 / 4096), 4095 / 4096), min(n + 1, 180)
+        return d
+
+    @staticmethod
+    def _input(p: float, n: int) -> float:
+        T, j = _stretched(), int(4096 * p)
+        return (T[j] + (T[j + 1] - T[j]) * (4096 * p - j)) * ((n + 0.3) / (n + 1.5))
