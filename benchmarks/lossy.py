@@ -9,62 +9,187 @@ each row, aligned at the beats that sancodec finds; two bytes a beat for their p
 from __future__ import annotations
 
 import argparse
+import csv
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from _lossy_peers import Keeps, Lead, beats_of, coarsest, jpeg2000, sz3, zfp
 
 import sancodec
-from sancodec.fidelity import Fidelity, MaxError, SanOnly, TargetPrdn
+from sancodec.fidelity import Fidelity, MaxError, TargetPrdn
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.recording import Recording
 
-Lead = NDArray[np.float64]
-Coder = Callable[[Lead, float], tuple[int, Lead]]
-"""Codes a lead with a setting, the coarser the larger it is: its bytes, and what comes back."""
-Keeps = Callable[[Lead, Lead], bool]
 
-_HALVINGS = 14
-_COARSEST = 4096.0
+@dataclass(frozen=True)
+class Figure:
+    """Records, what is taken of them, and the targets.
+
+    ``wanted`` is, by record or target, what the geometric mean of ratios should reach.
+    """
+
+    records: str
+    seconds: float
+    wanted: dict[str, float]
+    prdn: tuple[float, ...] = ()
+    max_error: tuple[int, ...] = ()
+
+
+FIGURES = {
+    "nine": Figure(
+        "100 101 103 107 109 111 117 119 208",
+        600.0,
+        {"PRDN 2 %": 10.1, "PRDN 3 %": 17.6, "PRDN 5 %": 38.6, "PRDN 9 %": 101.0},
+        prdn=(2.0, 3.0, 5.0, 9.0),
+    ),
+    "bounds": Figure(
+        "100 103 117 119 208",
+        200.0,
+        {"error 1": 6.2, "error 2": 9.1, "error 3": 12.1, "error 5": 20.5},
+        max_error=(1, 2, 3, 5),
+    ),
+    "whole": Figure(
+        "100 117 119 208",
+        math.inf,
+        {"100": 29.0, "117": 59.0, "119": 89.0, "208": 30.0},
+        prdn=(5.0,),
+    ),
+}
+"""By name what ``--figure`` runs on the folder of the MIT-BIH Arrhythmia Database."""
+
+Sizes = dict[tuple[str, str, str, str], float]
+"""Bytes by record, seconds, target and coder."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target, and how to tell whether another's lead keeps it."""
+
+    name: str
+    fidelity: Fidelity
+    keeps: Keeps
+
+
+class Bench:
+    """Sizes of records, each measured once: a CSV file keeps them from run to run.
+
+    Parameters
+    ----------
+    seconds : float
+    bits : float
+        What ratios are against, in bits a sample.
+    table : Path or None
+        Sizes are read from it, and added to it as they are found.
+    """
+
+    def __init__(self, seconds: float, bits: float, table: Path | None) -> None:
+        self._seconds = seconds
+        self._bits = bits
+        self._table = table
+        self._sizes: Sizes = {}
+        if table is not None and table.is_file():
+            for *key, size in csv.reader(table.read_text().splitlines()):
+                self._sizes[key[0], key[1], key[2], key[3]] = float(size)
+
+    def ratios(self, path: Path, target: Target, names: Sequence[str]) -> dict[str, float]:
+        """Give the compression ratio of each coder, measuring what is not known yet."""
+        source = WfdbRecord.open(path)
+        n_frames = source.n_frames
+        if math.isfinite(self._seconds):
+            n_frames = min(n_frames, round(self._seconds * source.fs))
+        n_samples = n_frames * sum(channel.samples_per_frame for channel in source.channels)
+        keys = [(path.stem, f"{self._seconds:g}", target.name, name) for name in names]
+        if any(key not in self._sizes for key in keys):
+            record = source.read(0, n_frames)
+            for key in keys:
+                if key not in self._sizes:
+                    self._keep(key, CODERS[key[3]](record, target))
+        return {key[3]: n_samples * self._bits / 8 / self._sizes[key] for key in keys}
+
+    def _keep(self, key: tuple[str, str, str, str], size: float) -> None:
+        self._sizes[key] = size
+        if self._table is not None:
+            with self._table.open("a", newline="") as file:
+                csv.writer(file).writerow([*key, size])
+
+
+@dataclass(frozen=True)
+class Row:
+    """The ratios of one record at one target, by coder."""
+
+    record: str
+    target: str
+    ratios: dict[str, float]
 
 
 def main() -> None:
     arguments = _parser().parse_args()
-    targets: list[tuple[str, Fidelity, Keeps]] = [
-        (f"PRDN {percent:g} %", TargetPrdn(percent), _prdn_within(percent))
-        for percent in arguments.prdn
-    ]
-    targets += [
-        (f"error {bound}", MaxError((str(bound),)), _error_within(bound))
-        for bound in arguments.max_error
-    ]
-    names = ["sancodec", "no SAN", "SZ3", "zfp", "JPEG 2000"]
-    print(f"CR against {arguments.bits:g} bits/sample, first {arguments.seconds:g} s")
+    wanted: dict[str, float] = {}
+    records = arguments.records
+    if arguments.figure is not None:
+        figure = FIGURES[arguments.figure]
+        records = [records[0] / name for name in figure.records.split()]
+        arguments.seconds, wanted = figure.seconds, figure.wanted
+        arguments.prdn, arguments.max_error = figure.prdn, figure.max_error
+    names = ["sancodec"] if arguments.own else list(CODERS)
+    bench = Bench(arguments.seconds, arguments.bits, arguments.csv)
+    taken = f"first {arguments.seconds:g} s" if math.isfinite(arguments.seconds) else "whole"
+    print(f"CR against {arguments.bits:g} bits/sample, {taken}")
     print("| record | target | " + " | ".join(names) + " |")
     print("|---" * (2 + len(names)) + "|")
-    ratios: dict[str, list[list[float]]] = {name: [] for name, _, _ in targets}
-    for path in arguments.records:
-        source = WfdbRecord.open(path)
-        record = source.read(0, min(round(arguments.seconds * source.fs), source.n_frames))
-        beats = _beats(record)
-        for name, fidelity, keeps in targets:
-            sizes = [_own(record, fidelity, model) for model in ("auto", "none")]
-            coders = (_sz3, _zfp, _jpeg2000(beats))
-            sizes += [_other(record, coder, keeps) for coder in coders]
-            found = [record.n_samples * arguments.bits / 8 / size for size in sizes]
-            ratios[name].append(found)
-            _print_row(path.stem, name, found)
-    for name, rows in ratios.items():
-        _print_row("geometric mean", name, list(np.exp(np.log(rows).mean(axis=0))))
+    targets = _targets(arguments.prdn, arguments.max_error)
+    rows = []
+    for path, target in itertools.product(records, targets):
+        rows.append(Row(path.stem, target.name, bench.ratios(path, target, names)))
+        _print_row(rows[-1])
+    for target in targets:
+        own = [row for row in rows if row.target == target.name]
+        means = {name: _mean(own, name) for name in names}
+        _print_row(Row("geometric mean", target.name, means))
+    for what, least in wanted.items():
+        own = [row for row in rows if what in {row.record, row.target}]
+        print(f"{what}: {_mean(own, 'sancodec'):.2f}, wanted at least {least:g}")
+    if not arguments.own:
+        _say_where_behind(rows)
 
 
-def _print_row(record: str, target: str, ratios: list[float]) -> None:
-    cells = " | ".join(f"{ratio:.2f}" for ratio in ratios)
-    print(f"| {record} | {target} | {cells} |", flush=True)
+def _mean(rows: Sequence[Row], name: str) -> float:
+    """Give the geometric mean of one coder."""
+    return math.exp(sum(math.log(row.ratios[name]) for row in rows) / len(rows))
+
+
+def _say_where_behind(rows: Sequence[Row]) -> None:
+    """Say at which points others are as good, or the SAN layer costs more than it saves."""
+    for names, factor, said in (
+        (PEERS, 1.0, "another codec is as small"),
+        (["no SAN"], 1.005, "smaller by more than 0.5 % without SAN layer"),
+    ):
+        points = [
+            f"{row.record} {row.target}"
+            for row in rows
+            if max(row.ratios[name] for name in names) >= factor * row.ratios["sancodec"]
+        ]
+        print(f"{said}: {', '.join(points) or 'nowhere'} ({len(rows)} points)")
+
+
+def _targets(prdn: Sequence[float], max_error: Sequence[int]) -> list[Target]:
+    targets = [
+        Target(f"PRDN {percent:g} %", TargetPrdn(percent), _prdn_within(percent))
+        for percent in prdn
+    ]
+    return targets + [
+        Target(f"error {bound}", MaxError((str(bound),)), _error_within(bound))
+        for bound in max_error
+    ]
+
+
+def _print_row(row: Row) -> None:
+    cells = " | ".join(f"{ratio:.2f}" for ratio in row.ratios.values())
+    print(f"| {row.record} | {row.target} | {cells} |", flush=True)
 
 
 def _prdn_within(percent: float) -> Keeps:
@@ -80,93 +205,32 @@ def _error_within(bound: int) -> Keeps:
     return lambda lead, decoded: bool(np.abs(decoded - lead).max() <= bound)
 
 
-def _own(record: Recording, fidelity: Fidelity, model: str) -> int:
-    config = sancodec.CodecConfig(fidelity=fidelity, model=model)
+def _own(record: Recording, target: Target, model: str = "auto") -> int:
+    config = sancodec.CodecConfig(fidelity=target.fidelity, model=model)
     return len(sancodec.encode(record, config=config))
 
 
-def _other(record: Recording, coder: Coder, keeps: Keeps) -> float:
-    """Give the bytes of all channels, each with the coarsest setting that keeps the target.
-
-    Infinite where none does.
-    """
-    total = 0.0
-    for signal in record.signals:
-        # Around 0: none of them knows of offsets.
-        lead = signal.astype(np.float64) - np.rint(signal.mean())
-        fine, coarse = 0.0, float(np.log2(_COARSEST))
-        best = math.inf
-        for _ in range(_HALVINGS):
-            middle = (fine + coarse) / 2
-            size, decoded = coder(lead, 2.0**middle / 16)
-            if keeps(lead, np.rint(decoded)):
-                fine, best = middle, size
-            else:
-                coarse = middle
-        total += best
-    return total
-
-
-def _sz3(lead: Lead, setting: float) -> tuple[int, Lead]:
-    from pysz import sz, szConfig, szErrorBoundMode
-
-    config = szConfig()
-    config.errorBoundMode = szErrorBoundMode.ABS
-    config.absErrorBound = setting
-    values = lead.astype(np.float32)
-    config.setDims(values.size)
-    encoded, _ = sz.compress(values, config)
-    decoded, _ = sz.decompress(encoded, np.float32, values.shape)
-    return encoded.size, decoded.astype(np.float64)
-
-
-def _zfp(lead: Lead, setting: float) -> tuple[int, Lead]:
-    import zfpy
-
-    encoded = zfpy.compress_numpy(lead.astype(np.float32), tolerance=setting)
-    return len(encoded), zfpy.decompress_numpy(encoded).astype(np.float64)
-
-
-def _jpeg2000(beats: NDArray[np.int64]) -> Coder:
-    """Give the coder of leads that are cut at these samples."""
-
-    def code(lead: Lead, setting: float) -> tuple[int, Lead]:
-        import imagecodecs
-
-        edges = np.concatenate([[0], beats[(beats > 0) & (beats < lead.size)], [lead.size]])
-        rows = [lead[a:b] for a, b in itertools.pairwise(edges)]
-        width = max(row.size for row in rows)
-        low = lead.min()
-        image = np.stack([np.pad(row, (0, width - row.size), mode="edge") for row in rows]) - low
-        options: dict[str, Any] = {"codecformat": "j2k", "reversible": False}
-        # In decibels below the largest sample of 16 bits.
-        quality = 20.0 * np.log10(65_535.0 / setting)
-        encoded = imagecodecs.jpeg2k_encode(image.astype(np.uint16), level=quality, **options)
-        decoded = imagecodecs.jpeg2k_decode(encoded).astype(np.float64) + low
-        back = [row[: own.size] for row, own in zip(decoded, rows, strict=True)]
-        return len(encoded) + 2 * len(rows), np.concatenate(back)
-
-    return code
-
-
-def _beats(record: Recording) -> NDArray[np.int64]:
-    """Give the samples at which rows begin: beats that the SAN layer has, else every second."""
-    try:
-        encoded = sancodec.encode(record, config=sancodec.CodecConfig(fidelity=SanOnly()))
-    except sancodec.SancodecError:
-        return np.arange(0, record.n_frames, max(round(record.fs), 1), dtype=np.int64)
-    found = []
-    with sancodec.open(encoded) as file:
-        for i, entry in enumerate(file.container.chunks):
-            layer = file.layers(i)[0]
-            found.append(entry.start + (layer.activations.position >> 2))
-    before = round(0.25 * record.fs)
-    return np.unique(np.concatenate(found) - before)
+CODERS: dict[str, Callable[[Recording, Target], float]] = {
+    "sancodec": _own,
+    "no SAN": lambda record, target: _own(record, target, "none"),
+    "SZ3": lambda record, target: coarsest(record, sz3, target.keeps),
+    "zfp": lambda record, target: coarsest(record, zfp, target.keeps),
+    "JPEG 2000": lambda record, target: coarsest(record, jpeg2000(beats_of(record)), target.keeps),
+}
+PEERS = ("SZ3", "zfp", "JPEG 2000")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("records", nargs="+", type=Path)
+    parser.add_argument("records", nargs="+", type=Path, help="with --figure the folder of mitdb")
+    parser.add_argument("--figure", choices=FIGURES, help="one of the figures of lossy.md")
+    parser.add_argument("--own", action="store_true", help="sancodec alone, and none beside it")
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="keep sizes, and take those that are there as found",
+    )
     parser.add_argument("--seconds", type=float, default=600.0, help="from the start of each")
     parser.add_argument("--prdn", nargs="*", type=float, default=[2.0, 3.0, 5.0, 9.0])
     parser.add_argument("--max-error", nargs="*", type=int, default=[], help="in ADC units")

@@ -47,6 +47,11 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     rows = [("signal", _signal(report)), ("file", _file(report))]
     if report.fidelity != "lossless":
         rows += _loss_rows(report)
+    if report.n_segments or report.n_gaps:
+        rows.append(("segments", f"{report.n_segments:,}, and {report.n_gaps:,} gaps"))
+    if report.side_files:
+        listed = (f"{name} ({size:,} bytes)" for name, size in report.side_files.items())
+        rows.append(("with it", ", ".join(listed)))
     if report.structure:
         rows.append(("found", report.structure))
     if report.cr_original is not None:

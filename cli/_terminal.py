@@ -11,9 +11,7 @@ from contextlib import contextmanager
 import click
 
 from sancodec.errors import SancodecError
-
-Progress = Callable[[int, int], None]
-"""Called with frames done and frames in all."""
+from sancodec.progress import Progress
 
 SOME_FAILED = 4
 
@@ -93,4 +91,9 @@ def progress_bar(label: str) -> Iterator[Progress | None]:
     )
     with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(printable(label), total=None)
-        yield lambda n_done, n_frames: bar.update(task, completed=n_done, total=n_frames)
+
+        def update(n_done: int, n_frames: int, step: str = "") -> None:
+            said = f"{label}, {step}" if step else label
+            bar.update(task, completed=n_done, total=n_frames, description=printable(said))
+
+        yield update

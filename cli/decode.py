@@ -96,6 +96,7 @@ def decode(
         raise click.UsageError("--salvage gives the signal; leave --layer out")
 
     def work(source: str) -> None:
+        salvaged: Salvaged | None = None
         with opened(source) as stream, progress_bar(source) as progress:
             settings: dict[str, Any] = {
                 "provider": provider,
@@ -107,15 +108,14 @@ def decode(
             target = _directory(source, directory)
             try:
                 span = _span(stream, start, stop, damaged=salvage)
-                whole = {"layer": layer, "jobs": jobs}
-                paths = decode_file(rewound(stream), target, **span, **whole, **settings)
+                paths = decode_file(
+                    rewound(stream), target, layer=layer, jobs=jobs, **span, **settings
+                )
             except CorruptError:
                 if not salvage:
                     raise
                 salvaged = salvage_file(rewound(stream), target, **span, **settings)
                 paths = salvaged.paths
-            else:
-                salvaged = None
         for path in paths:
             click.echo(printable(str(path)))
         if salvaged is not None:
@@ -130,7 +130,7 @@ def _span(
     stop: tuple[float, bool] | None,
     *,
     damaged: bool,
-) -> dict[str, int | None]:
+) -> dict[str, Any]:
     """Give the frames between two positions."""
     fs = 0.0
     if any(place is not None and place[1] for place in (start, stop)):

@@ -15,6 +15,7 @@ from sancodec.config import CodecConfig
 from sancodec.errors import OutputError, VerifyError
 from sancodec.files import decode_file, encode_file, open_file
 from sancodec.picture import draw_layers, picture_of
+from sancodec.san_file import SanFile
 from sancodec.simulate import Simulation, simulate_record, write_wfdb
 
 _SEED = 2003
@@ -49,6 +50,7 @@ def demo(output: str | None, force: bool) -> None:
     _say("decoded", "equal to the originals, byte for byte", decoded)
     picture = folder / "demo.png"
     with open_file(encoded) as file:
+        assert isinstance(file, SanFile)
         draw_layers(picture_of(file, _PICTURE_SECONDS), picture)
     _say("drawn", "original, SAN layer, residual, activations", [picture])
     click.echo()

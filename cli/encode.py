@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from sancodec.cli._options import force_option, jobs_option, provider_option
+from sancodec.cli._options import force_option, jobs_option, level_option, provider_option
 from sancodec.cli._report import print_report
 from sancodec.cli._terminal import for_each, progress_bar
 from sancodec.config import CodecConfig
@@ -48,14 +48,7 @@ from sancodec.files import encode_file
     show_default=True,
     help="Kernels from the model, or fitted to the record and kept in its file.",
 )
-@click.option(
-    "--level",
-    type=click.Choice(["fast", "default", "max"]),
-    default="default",
-    show_default=True,
-    help="fast decodes several times as fast as default; max is smaller still, at a tenth of its "
-    "speed.",
-)
+@level_option
 @click.option(
     "--chunk",
     type=float,
@@ -98,6 +91,18 @@ from sancodec.files import encode_file
     is_flag=True,
     help="Keep the SAN layer alone, as the paper does: kernels and activations.",
 )
+@click.option(
+    "--with-annotations",
+    is_flag=True,
+    help="Take the annotation files of the record (100.atr) into its file, too.",
+)
+@click.option(
+    "--attach",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Take this file in, too; may be given several times.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
 @jobs_option
@@ -114,6 +119,8 @@ def encode(
     kernels: str,
     level: str,
     chunk: float | None,
+    with_annotations: bool,
+    attach: tuple[Path, ...],
     no_verify: bool,
     provider: str,
     jobs: int | None,
@@ -156,6 +163,8 @@ def encode(
                 provider=provider,
                 jobs=jobs,
                 progress=progress,
+                with_annotations=with_annotations,
+                attach=attach,
             )
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ class FlacReader:
 
     Parameters
     ----------
-    path : Path
+    source : Path or bytes
+        The file, or its content.
     fmt : int
         508, 516 or 524: the stream may have fewer bits, not more.
     n_channels : int
@@ -42,9 +44,15 @@ class FlacReader:
     """
 
     def __init__(
-        self, path: Path, fmt: int, n_channels: int, samples_per_frame: int, sample_offset: int
+        self,
+        source: Path | bytes,
+        fmt: int,
+        n_channels: int,
+        samples_per_frame: int,
+        sample_offset: int,
     ) -> None:
-        self._path = path
+        self._source = source
+        self._path = path = source if isinstance(source, Path) else Path("FLAC stream")
         self._samples_per_frame = samples_per_frame
         self._sample_offset = sample_offset
         with self._open() as stream:
@@ -88,6 +96,7 @@ class FlacReader:
         import soundfile  # noqa: PLC0415
 
         try:
-            return soundfile.SoundFile(self._path)
+            source = self._source
+            return soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else source)
         except (OSError, RuntimeError) as error:
             raise RecordError(f"{self._path}: cannot be read as FLAC ({error})") from error

@@ -17,6 +17,7 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _GAIN = re.compile(rf"({_NUMBER})(?:\(([-+]?\d+)\))?(?:/(\S+))?", re.ASCII)
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?", re.ASCII)
 _FREQUENCY = re.compile(rf"({_NUMBER})(?:/.*)?", re.ASCII)
+_SEGMENTED = re.compile(r".*/(\d+)", re.ASCII)
 _INTEGER = re.compile(r"[-+]?\d{1,18}", re.ASCII)
 
 # Not splitlines: it also splits at characters that a description may hold.
@@ -51,6 +52,61 @@ class HeaderText:
     signals: tuple[SignalLine, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SegmentsText:
+    """What the header of a record of several segments says.
+
+    ``segments`` are names and lengths in frames, ``~`` being the name of a gap; ``fs`` is in frames
+    per second; ``n_frames`` is None when the header does not say it.
+    """
+
+    n_signals: int
+    fs: float
+    n_frames: int | None
+    segments: tuple[tuple[str, int], ...]
+
+
+def parse_segments(text: str, path: Path) -> SegmentsText | None:
+    """Read the text of a header file; None where it is that of a record of one segment.
+
+    Raises
+    ------
+    RecordError
+        A line says something that cannot be.
+    """
+    (number, record_line), *lines = _significant(text, path)
+    where = f"{path}, line {number}"
+    fields = record_line.split()
+    found = _SEGMENTED.fullmatch(fields[0])
+    if found is None:
+        return None
+    n_segments = _count(found[1], "number of segments", where)
+    if n_segments == 0 or len(lines) < n_segments:
+        raise RecordError(f"{path}: {len(lines)} segments, line {number} says {n_segments}")
+    return SegmentsText(
+        n_signals=_count(fields[1], "number of signals", where) if len(fields) > 1 else 0,
+        fs=_parse_frequency(fields[2], where) if len(fields) > 2 else _DEFAULT_FS,
+        n_frames=_count(fields[3], "number of samples", where) if len(fields) > 3 else None,
+        segments=tuple(_parse_segment(line, f"{path}, line {i}") for i, line in lines[:n_segments]),
+    )
+
+
+def _parse_segment(line: str, where: str) -> tuple[str, int]:
+    fields = line.split()
+    if len(fields) < 2:
+        raise RecordError(f"{where}: a segment needs a name and a number of samples")
+    return fields[0], _count(fields[1], "number of samples", where)
+
+
+def _significant(text: str, path: Path) -> list[tuple[int, str]]:
+    """Give numbers and texts of the lines that are no comments."""
+    lines = [(i, line.strip()) for i, line in enumerate(_LINE_END.split(text), 1)]
+    lines = [(i, line) for i, line in lines if line and not line.startswith("#")]
+    if not lines:
+        raise RecordError(f"{path}: empty; expected a WFDB header")
+    return lines
+
+
 def parse_header(text: str, path: Path) -> HeaderText:
     """Read the text of a header file; ``path`` is named in messages.
 
@@ -59,14 +115,12 @@ def parse_header(text: str, path: Path) -> HeaderText:
     RecordError
         A line says something that cannot be, or the record is of a kind that is not supported.
     """
-    lines = [(i, line.strip()) for i, line in enumerate(_LINE_END.split(text), 1)]
-    lines = [(i, line) for i, line in lines if line and not line.startswith("#")]
-    if not lines:
-        raise RecordError(f"{path}: empty; expected a WFDB header")
+    lines = _significant(text, path)
     number, record_line = lines[0]
     where = f"{path}, line {number}"
     fields = record_line.split()
-    _refuse_segments(fields[0], where)
+    if _SEGMENTED.fullmatch(fields[0]):
+        raise RecordError(f"{where}: {fields[0]} is a record of several segments, not one of them")
     n_signals = _count(fields[1], "number of signals", where) if len(fields) > 1 else 0
     if n_signals == 0:
         raise RecordError(f"{where}: no signals; there is nothing to encode")
@@ -179,14 +233,6 @@ def _count(field: str, what: str, where: str) -> int:
     if not (field.isascii() and field.isdigit()) or len(field) > 18 or int(field) > _MAX_COUNT:
         raise RecordError(f"{where}: {what} {field!r}, expected an integer of at most 2**40")
     return int(field)
-
-
-def _refuse_segments(field: str, where: str) -> None:
-    if re.fullmatch(r".*/\d+", field):
-        raise RecordError(
-            f"{where}: {field} is a record of several segments, which is not supported yet; "
-            "encode its segments one by one"
-        )
 
 
 def _spell(number: float) -> str:

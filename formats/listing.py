@@ -15,7 +15,9 @@ from sancodec.formats.originals import (
     MAX_FILE_BYTES,
     MAX_FILES,
     MAX_PROLOG_BYTES,
+    MAX_SIDE_FILE_BYTES,
     NOT_SIGNALS,
+    SIDE_FILE,
     OriginalFile,
     Originals,
     RecordShape,
@@ -97,7 +99,7 @@ def _encode_file(writer: ByteWriter, file: OriginalFile, shape: RecordShape) -> 
         return
     if file.format == NOT_SIGNALS:
         writer.varint(0)
-    else:
+    elif file.format != SIDE_FILE:
         _encode_signals(writer, file)
     correction = file.correction
     writer.varint(correction.n_bytes)
@@ -126,10 +128,13 @@ def _decode_file(
     n_bytes = reader.varint(f"{field}, size", MAX_FILE_BYTES)
     sha256 = bytes(reader.take(FILE_HASH_BYTES, f"{field}, SHA-256"))
     fmt = reader.varint(f"{field}, format")
-    if fmt not in FORMATS and fmt not in BITS and fmt != NOT_SIGNALS:
+    if fmt not in FORMATS and fmt not in BITS and fmt not in {NOT_SIGNALS, SIDE_FILE}:
         raise UnsupportedError(f"{name}: signal format {fmt} is not known to this version")
     file = OriginalFile(name=name, n_bytes=n_bytes, sha256=sha256, format=fmt)
-    if fmt != NOT_SIGNALS:
+    if fmt == SIDE_FILE:
+        if n_bytes > MAX_SIDE_FILE_BYTES:
+            raise reader.corrupt(field, f"{n_bytes} bytes, at most {MAX_SIDE_FILE_BYTES}")
+    elif fmt != NOT_SIGNALS:
         file = _decode_signals(reader, field, file, shape, first)
     elif style := reader.varint(f"{field}, style", N_STYLES):
         if n_bytes > MAX_HEADER_TEXT:

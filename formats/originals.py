@@ -3,6 +3,7 @@
 Every file is its prediction XOR a correction. The prediction of a signal file is made by rule
 from the samples; that of any other file is zero everywhere, so its correction is the file itself.
 But a header is text in which the words that it shares with a header made by rule cost little.
+Side files, such as annotations, travel along with a record and are given back with it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from sancodec.formats.wire import ByteReader
 from sancodec.recording import RecordSource
 
 NOT_SIGNALS = 0
+SIDE_FILE = 1
 MAX_FILES = 1024
 MAX_FILE_BYTES = 1 << 48
+MAX_SIDE_FILE_BYTES = 1 << 28
 MAX_PROLOG_BYTES = 1 << 24
 MAX_LISTING_BYTES = 1 << 24
 _NONE = Correction()
@@ -38,7 +41,7 @@ class OriginalFile:
     sha256 : bytes
         The first bytes of it, or all.
     format : int
-        Number of its WFDB format, or NOT_SIGNALS.
+        Number of its WFDB format, or NOT_SIGNALS or SIDE_FILE.
     samples_per_frame : tuple of int
         Of the channels that the file holds; signal files hold the channels of the record in order.
     initial : tuple of int
@@ -81,12 +84,22 @@ class OriginalFile:
 class Originals:
     """The original files of a record, known from its restoration alone."""
 
-    files: tuple[OriginalFile, ...]
+    files: tuple[OriginalFile, ...] = ()
 
     @property
     def original_n_bytes(self) -> int:
-        """Bytes of all signal files together, headers not counted."""
-        return sum(file.n_bytes for file in self.files if file.format != NOT_SIGNALS)
+        """Bytes of all signal files together, headers and side files not counted."""
+        return sum(file.n_bytes for file in self.files if file.samples_per_frame)
+
+    @property
+    def side_files(self) -> tuple[OriginalFile, ...]:
+        """The files that are no part of the record."""
+        return tuple(file for file in self.files if file.format == SIDE_FILE)
+
+    @property
+    def record_files(self) -> tuple[OriginalFile, ...]:
+        """The files of the record itself; none where decoding writes a new record."""
+        return tuple(file for file in self.files if file.format != SIDE_FILE)
 
     @property
     def source_bits_per_sample(self) -> float:
@@ -122,7 +135,7 @@ class RecordShape:
 
 
 def bits_per_sample(fmt: int) -> float:
-    """Give the bits that a sample takes in a file of this format; 0 for NOT_SIGNALS."""
+    """Give the bits that a sample takes in a file of this format; 0 for one without signals."""
     if fmt in FORMATS:
         return FORMATS[fmt].bits_per_sample
     return float(BITS.get(fmt, 0))

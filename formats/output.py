@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -78,17 +81,7 @@ class PendingFiles:
             os.fsync(file.fileno())
             file.close()
         refuse_existing(self._targets, force=self._force)
-        placed: list[Path] = []
-        try:
-            for waiting, target in zip(self._waiting, self._targets, strict=True):
-                was_there = target.exists()
-                os.replace(waiting, target)
-                if not was_there:
-                    placed.append(target)
-        except OSError as error:
-            for path in placed:
-                path.unlink(missing_ok=True)
-            raise _explain(error, target) from error
+        _place(self._waiting, self._targets)
         self._waiting.clear()
         return list(self._targets)
 
@@ -97,6 +90,46 @@ class PendingFiles:
             file.close()
         for waiting in self._waiting:
             waiting.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged(targets: Sequence[Path], *, force: bool) -> Iterator[Path]:
+    """Give a new folder for files of the targets' names, which all are moved there at the end.
+
+    For more files than can be open together. Nothing of it is left where anything was raised.
+
+    Raises
+    ------
+    OutputError
+        A target exists and ``force`` is not set, or cannot be written.
+    """
+    refuse_existing(targets, force=force)
+    try:
+        targets[0].parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".sancodec-", dir=targets[0].parent))
+    except OSError as error:
+        raise _explain(error, targets[0]) from error
+    try:
+        yield folder
+        refuse_existing(targets, force=force)
+        _place([folder / target.name for target in targets], targets)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place(waiting: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Move files to their places; those already moved are taken back if one cannot be."""
+    placed: list[Path] = []
+    for path, target in zip(waiting, targets, strict=True):
+        try:
+            was_there = target.exists()
+            os.replace(path, target)
+        except OSError as error:
+            for done in placed:
+                done.unlink(missing_ok=True)
+            raise _explain(error, target) from error
+        if not was_there:
+            placed.append(target)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sancodec.formats.compressed import compress, decompress
 from sancodec.formats.decimals import spell
-from sancodec.formats.originals import NOT_SIGNALS, OriginalFile
+from sancodec.formats.originals import OriginalFile
 from sancodec.formats.phrases import phrases
 from sancodec.recording import Channel, Recording
 
@@ -55,9 +55,7 @@ class SampleFacts:
         if record is None:
             return b""
         lines = [f"{record.name} {len(record.channels)} {spell(record.fs)} {self._n_frames}"]
-        owners = [
-            file for file in files if file.format != NOT_SIGNALS for _ in file.samples_per_frame
-        ]
+        owners = [file for file in files for _ in file.samples_per_frame]
         for i, file in enumerate(owners[: len(record.channels)]):
             channel, total = record.channels[i], self._sums[i]
             checksum = total % (1 << 16)

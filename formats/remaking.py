@@ -16,7 +16,7 @@ from sancodec.formats.dat import DatPacker
 from sancodec.formats.listing import FILE_HASH_BYTES, encode_originals
 from sancodec.formats.originals import OriginalFile, RecordShape, make_layout
 from sancodec.formats.predicted import SampleFacts, compress_header
-from sancodec.formats.restoration import SourceFile, known_prolog
+from sancodec.formats.source_files import SourceFile, known_prolog
 from sancodec.recording import Recording
 
 # File, format, gain, resolution and zero; then the initial value, and the checksum.
@@ -43,6 +43,8 @@ class Remaker:
     first_frame : Recording
         Of the record as it was.
     shape : RecordShape
+    side_files : sequence of OriginalFile
+        That travel along.
     """
 
     def __init__(
@@ -52,7 +54,10 @@ class Remaker:
         files: Sequence[SourceFile],
         first_frame: Recording,
         shape: RecordShape,
+        *,
+        side_files: Sequence[OriginalFile] = (),
     ) -> None:
+        self._side_files = side_files
         self._header_name = header_name
         self._header = header
         self._shape = shape
@@ -79,7 +84,7 @@ class Remaker:
         totals = [int(signal.sum(dtype="int64")) for signal in frame.signals]
         text = _with_values(self._header, first, totals)
         header = self._header_file(text, compress_header(text, facts, blank))
-        return len(encode_originals([header, *blank], self._shape))
+        return len(encode_originals([header, *blank, *self._side_files], self._shape))
 
     def feed(self, span: Recording) -> None:
         """Take the next span as it is decoded."""
@@ -99,7 +104,7 @@ class Remaker:
         text = _with_values(self._header, [first or 0 for first in self._first], self._total)
         files = [made.finish() for made in self._files]
         header = self._header_file(text, compress_header(text, self._facts, files))
-        return encode_originals([header, *files], self._shape)
+        return encode_originals([header, *files, *self._side_files], self._shape)
 
     def _header_file(self, content: bytes, compressed: tuple[int, bytes]) -> OriginalFile:
         style, text = compressed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,26 +22,23 @@ from sancodec.formats.originals import (
     Originals,
     RecordShape,
     make_layout,
-    make_mat_prolog,
 )
 from sancodec.formats.output import PendingFiles
 from sancodec.formats.predicted import SampleFacts, compress_header, decompress_header
+from sancodec.formats.source_files import SourceFile, known_prolog
 from sancodec.recording import Recording
 
-__all__ = ["RecordShape", "Restorer", "SourceFile", "check", "describe", "restore"]
+__all__ = [
+    "RecordShape",
+    "Restorer",
+    "SourceFile",
+    "check",
+    "describe",
+    "describe_whole",
+    "restore",
+]
 
 _PIECE_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceFile:
-    """An original file on disk, as an encoder sees it; fields as of OriginalFile."""
-
-    path: Path
-    format: int = NOT_SIGNALS
-    samples_per_frame: tuple[int, ...] = ()
-    initial: tuple[int, ...] = ()
-    byte_offset: int = 0
 
 
 class Restorer:
@@ -92,6 +89,17 @@ class Restorer:
             return file
         style, text = compress_header(file.correction.encoded, self._facts, files)
         return replace(file, style=style, text=text, correction=Correction())
+
+
+def describe_whole(sources: Sequence[SourceFile]) -> list[OriginalFile]:
+    """Give the description of files that no samples predict.
+
+    Raises
+    ------
+    RecordError
+        A file cannot be read any more.
+    """
+    return [_Scan(source, slice(0), 0).finish() for source in sources]
 
 
 def restore(
@@ -219,23 +227,6 @@ class _Scan:
         self._collector.push(np.frombuffer(taken, np.uint8) ^ predicted[: len(taken)], solid=solid)
         self._position += len(taken)
         return len(taken)
-
-
-def known_prolog(source: SourceFile, n_frames: int) -> bytes:
-    """Give what stands before the first frame of a file, where it follows from its shape."""
-    mat = make_mat_prolog(len(source.samples_per_frame), n_frames)
-    return mat if _begins_with(source, mat) else b""
-
-
-def _begins_with(source: SourceFile, prolog: bytes) -> bool:
-    """Tell whether what stands before the first frame of a file is ``prolog``."""
-    if source.byte_offset != len(prolog):
-        return False
-    try:
-        with source.path.open("rb") as file:
-            return file.read(len(prolog)) == prolog
-    except OSError as error:
-        raise RecordError(f"{source.path}: cannot be read ({error.strerror})") from error
 
 
 def _octets(prolog: bytes, n_bytes: int) -> Octets:

@@ -15,7 +15,7 @@ from sancodec.formats.hea import HeaderText, SignalLine, parse_header
 from sancodec.formats.originals import MAX_PROLOG_BYTES, bits_per_sample, make_layout
 from sancodec.formats.output import find_name_problem
 from sancodec.formats.remaking import Remaker
-from sancodec.formats.restoration import RecordShape, Restorer, SourceFile
+from sancodec.formats.restoration import RecordShape, Restorer, SourceFile, describe_whole
 from sancodec.recording import Channel, Recording
 
 _MAX_HEADER_BYTES = 1 << 24
@@ -37,7 +37,7 @@ class WfdbRecord:
         Frames per second.
     channels : tuple of Channel
     n_frames : int
-        From the header, or from the size of the first signal file when the header leaves it out.
+        From the header, or from the size of the shortest signal file where the header says none.
     header_bytes : bytes
         The header file as it is.
     source_bits_per_sample : float
@@ -72,9 +72,9 @@ class WfdbRecord:
         RecordError
             A file is missing, shorter than the header says, or the header says what cannot be.
         """
-        header_path = _find_header(path)
-        header_bytes = _read_header(header_path)
-        text = parse_header(_decode(header_bytes), header_path)
+        header_path = find_header(path)
+        header_bytes = read_header(header_path)
+        text = parse_header(decode_text(header_bytes), header_path)
         sources = [_make_source(header_path, lines) for lines in _group(text, header_path)]
         n_frames = _count_frames(text, sources, header_path)
         channels = tuple(line.channel for line in text.signals)
@@ -100,6 +100,11 @@ class WfdbRecord:
         )
         return tuple(itertools.chain.from_iterable(values))
 
+    @property
+    def is_flac(self) -> bool:
+        """Whether all signal files are FLAC streams, of which no sample is left out."""
+        return all(file.format in BITS and not file.byte_offset for file in self.files[1:])
+
     def read(self, start: int, stop: int) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), in ADC units.
 
@@ -115,24 +120,42 @@ class WfdbRecord:
         signals = itertools.chain.from_iterable(r.read(start, stop) for r in self._readers)
         return Recording(name=self.name, fs=self.fs, channels=self.channels, signals=tuple(signals))
 
-    def restorer(self) -> Restorer:
-        """Give what collects the restoration of the original files while spans are encoded."""
-        return Restorer(self.files, RecordShape.of(self))
+    def restorer(self, side_files: Sequence[SourceFile] = ()) -> Restorer:
+        """Give what collects the restoration of the original files while spans are encoded.
 
-    def remaker(self) -> Remaker | None:
+        With that of files that travel along, which no samples predict.
+        """
+        return Restorer([*self.files, *side_files], RecordShape.of(self))
+
+    def remaker(self, side_files: Sequence[SourceFile] = ()) -> Remaker | Restorer | None:
         """Give what collects the files of the record after loss, from spans as they are decoded.
 
-        None where a file is of a format that decoded samples may not fit, as differences and
-        FLAC: then decoding writes a new record.
+        Where a file is of a format that decoded samples may not fit, as differences and FLAC,
+        decoding writes a new record: then it collects nothing but files that travel along, and is
+        None without them.
         """
         header, *files = self.files
-        if any(file.format not in FORMATS or file.format == 8 for file in files):
-            return None
         shape = RecordShape.of(self)
-        return Remaker(header.path.name, self.header_bytes, files, self.read(0, 1), shape)
+        if any(file.format not in FORMATS or file.format == 8 for file in files):
+            return Restorer(side_files, shape) if side_files else None
+        return Remaker(
+            header.path.name,
+            self.header_bytes,
+            files,
+            self.read(0, 1),
+            shape,
+            side_files=describe_whole(side_files),
+        )
 
 
-def _find_header(path: Path) -> Path:
+def find_header(path: Path) -> Path:
+    """Give the header of a record that is named by it, by its name, or by its signal file.
+
+    Raises
+    ------
+    RecordError
+        There is none.
+    """
     if path.suffix == ".hea":
         return path
     candidates = [path.with_name(path.name + ".hea"), path.with_suffix(".hea")]
@@ -147,7 +170,14 @@ def _find_header(path: Path) -> Path:
     )
 
 
-def _read_header(path: Path) -> bytes:
+def read_header(path: Path) -> bytes:
+    """Give the content of a header.
+
+    Raises
+    ------
+    RecordError
+        It cannot be read, is too large, or its name is none that can be given back everywhere.
+    """
     problem = find_name_problem(path.name)
     if problem:
         raise RecordError(f"{path}: the file name {problem}; rename the record")
@@ -165,7 +195,8 @@ def _read_header(path: Path) -> bytes:
     return content
 
 
-def _decode(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
+    """Give the text of a header."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -191,7 +222,8 @@ def _make_source(header_path: Path, lines: Sequence[SignalLine]) -> SourceFile:
     if problem or first.file_name in {"~", "-"}:
         raise RecordError(
             f"{header_path}: signal file {first.file_name!r} {problem or 'is no file'}; "
-            "signal files must stand beside the header"
+            "signal files must stand beside the header, and a layout belongs to the record of "
+            "several segments that names it"
         )
     formats = {line.format for line in lines}
     for fmt in formats:
@@ -237,14 +269,11 @@ def _make_reader(source: SourceFile) -> DatReader | FlacReader:
 def _count_frames(text: HeaderText, sources: Sequence[SourceFile], header_path: Path) -> int:
     """Give the number of frames, having checked that every file holds them."""
     available = [_available_frames(source, header_path) for source in sources]
-    if text.n_frames is None and available[0] == 0:
-        raise RecordError(f"{sources[0].path}: 0 samples; there is nothing to encode")
-    if text.n_frames == 0:
-        raise RecordError(
-            f"{header_path}: 0 samples; leave the length out of the first line to have it derived "
-            "from the signal file"
-        )
-    n_frames = available[0] if text.n_frames is None else text.n_frames
+    # A length of 0 is one that the header does not know, as header(5) of WFDB says.
+    n_frames = text.n_frames or min(available)
+    if n_frames == 0:
+        empty = sources[available.index(0)]
+        raise RecordError(f"{empty.path}: 0 samples; there is nothing to encode")
     for source, n_available in zip(sources, available, strict=True):
         if n_available < n_frames:
             raise RecordError(

@@ -15,7 +15,7 @@ from sancodec.errors import ModelError
 from sancodec.san.kernels import KernelBank
 
 _FOLDER = Path(__file__).resolve().parent
-_NOT_MODELS = {"placement"}
+_NOT_MODELS = {"placement", "transform"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 

@@ -19,6 +19,7 @@ from sancodec.formats.remote import is_url, name_of, open_url
 from sancodec.inspection import open_san
 from sancodec.recording import Channel, Recording
 from sancodec.san_file import SanFile
+from sancodec.segmented_file import SegmentedFile, open_stream
 
 
 def encode(
@@ -94,10 +95,13 @@ def decode(encoded: bytes | str | Path) -> Recording:
 
 def open(  # noqa: A001
     encoded: bytes | str | Path | BinaryIO, *, provider: str = "auto", jobs: int | None = None
-) -> SanFile:
+) -> SanFile | SegmentedFile:
     """Open a .san file for reading parts of it.
 
     ``sancodec.open("100.san")[3600:7200, "MLII"]`` reads and decodes what it takes and no more.
+
+    Of a record of several segments, ``read`` gives what readers of WFDB assemble of them, and
+    ``physical`` the same in physical units with NaN in gaps.
 
     Parameters
     ----------
@@ -117,13 +121,13 @@ def open(  # noqa: A001
         The file cannot be read.
     """
     if isinstance(encoded, bytes):
-        return SanFile(io.BytesIO(encoded), provider=provider, jobs=jobs)
+        return open_stream(io.BytesIO(encoded), provider=provider, jobs=jobs)
     if not isinstance(encoded, str | Path):
-        return SanFile(encoded, name_of(encoded), provider=provider, jobs=jobs)
+        return open_stream(encoded, name_of(encoded), provider=provider, jobs=jobs)
     remote = isinstance(encoded, str) and is_url(encoded)
     stream = open_url(str(encoded)) if remote else open_san(Path(encoded))
     try:
-        return SanFile(stream, str(encoded), provider=provider, jobs=jobs)
+        return open_stream(stream, str(encoded), provider=provider, jobs=jobs)
     except SancodecError:
         stream.close()
         raise

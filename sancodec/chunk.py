@@ -5,7 +5,7 @@ The SAN layers of a group stand before its residual, which is predicted from the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -193,18 +193,47 @@ def decode_chunk(
     CorruptError
         The payload does not decode to its samples.
     """
-    reader = ByteReader(payload, recording_of.name)
     signals: list[NDArray[np.int32]] = [np.zeros(0, np.int32)] * len(recording_of.channels)
     found: list[SanLayer] = []
+    for part in take_parts(payload, recording_of.name, plan, n_frames, session):
+        for channel, decoded in zip(part.group.channels, _decode_residual(part), strict=True):
+            signals[channel] = decoded
+        found += part.layers
+    return replace(recording_of, signals=tuple(signals)), tuple(found)
+
+
+@dataclass(frozen=True)
+class ChunkPart:
+    """What a chunk holds of one group: its SAN layers, and its residual as it is coded.
+
+    ``shape`` is (n_leads, n_samples).
+    """
+
+    group: Group
+    shape: tuple[int, int]
+    layers: list[SanLayer]
+    mode: int
+    residual: bytes
+
+
+def take_parts(
+    payload: bytes, name: str, plan: ChunkPlan, n_frames: int, session: SynthesisSession | None
+) -> Iterator[ChunkPart]:
+    """Give the parts of a chunk one after the other, without decoding a residual.
+
+    Raises
+    ------
+    CorruptError
+        The payload is damaged.
+    """
+    reader = ByteReader(payload, name)
     for number, group in enumerate(plan.groups):
         shape = (len(group.channels), n_frames * group.samples_per_frame)
         layers = _take_layers(reader, plan, number, shape, session)
-        decoded = _take_residual(reader, shape, group, layers)
-        for i, channel in enumerate(group.channels):
-            signals[channel] = decoded[i]
-        found += layers
+        mode = reader.u8("residual mode")
+        residual = reader.counted("residual", reader.remaining)
+        yield ChunkPart(group, shape, layers, mode, residual)
     reader.expect_end("chunk")
-    return replace(recording_of, signals=tuple(signals)), tuple(found)
 
 
 def decode_layers(
@@ -217,15 +246,11 @@ def decode_layers(
     CorruptError
         The payload does not decode to its layers.
     """
-    reader = ByteReader(payload, name)
     found: list[SanLayer] = []
-    for number, group in enumerate(plan.groups):
-        shape = (len(group.channels), n_frames * group.samples_per_frame)
-        found += _take_layers(reader, plan, number, shape, session)
+    for part in take_parts(payload, name, plan, n_frames, session):
+        found += part.layers
         if len(found) == len(plan.layers):
             break
-        reader.u8("residual mode")
-        reader.counted("residual", reader.remaining)
     return tuple(found)
 
 
@@ -248,18 +273,15 @@ def _take_layers(
     return layers
 
 
-def _take_residual(
-    reader: ByteReader, shape: tuple[int, int], group: Group, layers: Sequence[SanLayer]
-) -> NDArray[np.int32]:
-    mode = reader.u8("residual mode")
-    residual = reader.counted("residual", reader.remaining)
-    known = regressors(shape, group, layers)
-    if mode == MODE_STEPPED:
-        return decode_stepped(residual, shape[1], known, partial(_decode_exact, ()))
-    lossy = _LOSSY_DECODERS.get(mode)
+def _decode_residual(part: ChunkPart) -> NDArray[np.int32]:
+    n_samples = part.shape[1]
+    known = regressors(part.shape, part.group, part.layers)
+    if part.mode == MODE_STEPPED:
+        return decode_stepped(part.residual, n_samples, known, partial(_decode_exact, ()))
+    lossy = _LOSSY_DECODERS.get(part.mode)
     if lossy is not None:
-        return lossy(residual, shape[1], *known)
-    return _decode_exact(group.starts, mode, residual, shape[1], *known)
+        return lossy(part.residual, n_samples, *known)
+    return _decode_exact(part.group.starts, part.mode, part.residual, n_samples, *known)
 
 
 def _decode_exact(  # noqa: PLR0917

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol
 
@@ -15,6 +15,7 @@ from sancodec.base import (
     encode_base,
     find_structure,
 )
+from sancodec.carried import CHUNK_SAMPLES
 from sancodec.chunk import EncodedChunk, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import RecordError
@@ -22,12 +23,13 @@ from sancodec.fidelity import Lossless, MaxError, SanOnly
 from sancodec.formats.container import ContainerWriter, Header, Summary
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
 from sancodec.formats.parameters import encode_parameters
-from sancodec.layers import Group, SanLayer, regressors, to_adc_units
+from sancodec.layers import ChunkPlan, Group, SanLayer, groups_of, regressors, to_adc_units
 from sancodec.lossy import Coded, LossyEncoder
 from sancodec.lossy_file import LossyFile
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import header_kernels, parameters_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
+from sancodec.progress import Progress
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
 from sancodec.runtime import SynthesisSession, open_session
@@ -37,9 +39,6 @@ from sancodec.structure.record import with_derived
 from sancodec.structure.structure import Structure
 
 LOSS_WINDOW = 1000
-
-Progress = Callable[[int, int], None]
-"""Called with the frames done, and the frames in all."""
 
 
 class SpanObserver(Protocol):
@@ -117,6 +116,7 @@ def encode_stream(
     restorer: SpanObserver | None = None,
     progress: Progress | None = None,
     jobs: int | None = 1,
+    carried: bool = False,
 ) -> tuple[SignalReport, ...]:
     """Encode a record into ``target``, reading it once for the plan and once for the chunks.
 
@@ -130,6 +130,8 @@ def encode_stream(
         Learns how to give back the original files.
     jobs : int or None
         Threads that encode chunks, None for one on each processor; the bytes are the same.
+    carried : bool
+        Whether the samples are in files that the restorer keeps as they are: then no chunk has any.
 
     Raises
     ------
@@ -141,24 +143,23 @@ def encode_stream(
     if source.n_frames < 1 or not source.channels:
         raise RecordError(f"{source.name}: no samples; there is nothing to encode")
     session = session or open_session("cpu")
-    if isinstance(config.fidelity, Lossless):
+    if carried:
+        header, plan, pieces = _carried_pieces(source, config)
+    elif isinstance(config.fidelity, Lossless):
         header, plan, pieces = _exact_pieces(source, config, session, jobs_of(jobs))
     else:
-        encoder = LossyEncoder(source, session, chunk_frames_of(source, config), jobs_of(jobs))
+        chunk_frames = chunk_frames_of(source, config)
+        encoder = LossyEncoder(source, session, chunk_frames, jobs_of(jobs), progress)
         n_beside = 0 if restorer is None else restorer.n_bytes
         header, plan, pieces = _lossy_pieces(source, config, encoder, n_beside)
     writer = ContainerWriter(target, header)
     tally, samples_hash = _Tally(), SampleHash()
-    done = 0
-    for span, chunk in pieces:
+    for span, chunk in _told(pieces, source.n_frames, progress):
         writer.add_chunk(chunk.payload)
         tally.add(chunk, plan)
         samples_hash.add(span)
         if restorer is not None:
             restorer.feed(span)
-        done += span.n_frames
-        if progress is not None:
-            progress(done, source.n_frames)
     restoration = restorer.finish() if restorer is not None else b""
     writer.finish(
         Summary(sample_hash=samples_hash.digest(), restoration=restoration, **vars(tally))
@@ -168,6 +169,35 @@ def encode_stream(
 
 _Pieces = Iterator[tuple[Recording, EncodedChunk]]
 """Spans as they will be decoded, each with its chunk."""
+
+
+def _told(pieces: _Pieces, n_frames: int, progress: Progress | None) -> _Pieces:
+    """Pass pieces on, and tell how far the record is after each."""
+    done = 0
+    for span, chunk in pieces:
+        yield span, chunk
+        done += span.n_frames
+        if progress is not None:
+            progress(done, n_frames)
+
+
+def _carried_pieces(
+    source: RecordSource, config: CodecConfig
+) -> tuple[Header, EncodingPlan, _Pieces]:
+    """Give chunks without samples; as few as there may be."""
+    frame_samples = sum(channel.samples_per_frame for channel in source.channels)
+    step = max(1, CHUNK_SAMPLES // frame_samples)
+    chunks = ChunkPlan(groups=groups_of(source.channels, source.fs), layers=(), level=config.level)
+    plan = EncodingPlan(chunks=chunks, searches=(), signals=())
+    spans = (
+        source.read(start, min(start + step, source.n_frames))
+        for start in range(0, source.n_frames, step)
+    )
+    empty = (
+        (span, EncodedChunk(payload=b"", san_bytes=0, residual_bytes=0, layers=(), coded=span))
+        for span in spans
+    )
+    return _header(source, plan, step), plan, empty
 
 
 def _exact_pieces(

@@ -126,10 +126,14 @@ _VOLTS = {"nV": 1e-9, "uV": 1e-6, "µV": 1e-6, "μV": 1e-6, "mV": 1e-3, "V": 1.0
 _MAX_BOUND = 1 << 32
 
 
+def kind_of(fidelity: Fidelity) -> str:
+    """Give the name of a kind of fidelity."""
+    return next(name for name, own in _KINDS.items() if isinstance(fidelity, own))
+
+
 def fidelity_to_json(fidelity: Fidelity) -> dict[str, Any]:
     """Give a fidelity as plain JSON values."""
-    kind = next(name for name, own in _KINDS.items() if isinstance(fidelity, own))
-    return {"kind": kind, **dataclasses.asdict(fidelity)}
+    return {"kind": kind_of(fidelity), **dataclasses.asdict(fidelity)}
 
 
 def fidelity_from_json(settings: dict[str, Any]) -> Fidelity:

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from sancodec import models
-from sancodec.codec import Progress, encode_stream
 from sancodec.config import CodecConfig
-from sancodec.errors import CorruptError, VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_npy, write_wfdb
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import PendingFiles
 from sancodec.formats.remote import name_of
-from sancodec.formats.restoration import RecordShape, check, describe, restore
-from sancodec.formats.wfdb import WfdbRecord
+from sancodec.formats.restoration import restore
+from sancodec.formats.segmented import open_record
+from sancodec.formats.side_files import find_annotations, side_sources
 from sancodec.inspection import inspect_file, inspect_stream, open_san
-from sancodec.recording import Recording
+from sancodec.progress import Progress
+from sancodec.records import RecordEncoder, check_file, counted, restore_file
 from sancodec.report import Report
-from sancodec.runtime import SynthesisSession, open_session
-from sancodec.salvage import LostSpan, Salvage
+from sancodec.runtime import open_session
+from sancodec.salvage import LostSpan, Salvage, SegmentedSalvage
 from sancodec.san.kernels import KernelBank
 from sancodec.san_file import SanFile
+from sancodec.segmented_file import SegmentedFile, open_stream
 
 __all__ = [
     "decode_file",
@@ -51,6 +52,8 @@ def encode_file(
     provider: str = "auto",
     jobs: int | None = None,
     progress: Progress | None = None,
+    with_annotations: bool = False,
+    attach: Sequence[Path] = (),
 ) -> Report:
     """Encode a WFDB record into a .san file, and decode it again before saying that it is done.
 
@@ -67,7 +70,11 @@ def encode_file(
     jobs : int or None
         Threads that work on chunks, None for one on each processor; the bytes are the same.
     progress : callable, optional
-        Called with frames done and frames in all; verifying counts as much as encoding.
+        Called with frames done and in all; verifying counts as much as encoding.
+    with_annotations : bool
+        Whether the annotation files of the record travel along.
+    attach : sequence of Path
+        Further files that do.
 
     Raises
     ------
@@ -81,26 +88,19 @@ def encode_file(
         The model, the provider or the settings cannot be had.
     """
     started = time.perf_counter()
-    source = WfdbRecord.open(record)
-    session = open_session(provider)
-    lossless = isinstance(config.fidelity, Lossless)
+    # What loss leaves of a segment's header is its own: then none shares another's samples.
+    source = open_record(record, share=isinstance(config.fidelity, Lossless))
+    annotations = find_annotations(source.files) if with_annotations else []
+    side_files = side_sources([*annotations, *attach], source.files)
+    encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
     with _pending(target, force) as stream:
         encoding, verifying = _halves(progress) if verify else (progress, None)
-        signals = encode_stream(
-            source,
-            stream,
-            config,
-            session=session,
-            restorer=source.restorer() if lossless else source.remaker(),
-            progress=encoding,
-            jobs=jobs,
-        )
-        stream.flush()
+        signals = encoder.encode(source, side_files, stream, encoding)
         if verify:
-            _verify_written(stream, source, session, jobs, verifying)
+            encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
-    seconds = time.perf_counter() - started
-    return replace(report, signals=signals, encode_seconds=seconds, verified=verify)
+    report = replace(report, signals=signals or report.signals, verified=verify)
+    return replace(report, encode_seconds=time.perf_counter() - started)
 
 
 def decode_file(
@@ -140,20 +140,19 @@ def decode_file(
         A file exists or cannot be written.
     """
     with open_file(source, provider=provider, model=model, jobs=jobs) as file:
-        restoration = file.summary.restoration
         whole = start == 0 and stop in {None, file.n_frames}
-        if whole and layer == "signal" and fmt == "wfdb" and restoration:
-            spans = file.hashed(_counted(file.spans(), file.n_frames, progress))
-            originals = _originals(file)
-            return restore(originals, spans, directory, force=force, name=file.name)
+        originals = file.originals if whole and layer == "signal" and fmt == "wfdb" else Originals()
+        if originals.record_files:
+            return restore_file(file, directory, force=force, progress=progress)
+        beside = restore(originals, (), directory, force=force, name=file.name)
         stop = file.n_frames if stop is None else stop
-        spans = _counted(file.spans(start, stop, layer=layer), stop - start, progress)
+        spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
         name = file.header.name + ("_san" if layer == "san" else "")
         channels = file.header.channels
         if fmt == "npy":
             path = directory / f"{name}.npy"
             return [write_npy(path, channels, stop - start, spans, force=force)]
-        return write_wfdb(directory, name, file.header.fs, channels, spans, force=force)
+        return write_wfdb(directory, name, file.header.fs, channels, spans, force=force) + beside
 
 
 @dataclass(frozen=True)
@@ -204,8 +203,8 @@ def salvage_file(
     """
     with open_file(source, provider=provider, model=model, damaged=True) as file:
         stop = file.n_frames if stop is None else stop
-        salvage = Salvage(file)
-        spans = _counted(salvage.spans(start, stop), stop - start, progress)
+        salvage = SegmentedSalvage(file) if isinstance(file, SegmentedFile) else Salvage(file)
+        spans = counted(salvage.spans(start, stop), stop - start, progress)
         name, channels = f"{file.header.name}_salvaged", file.header.channels
         if fmt == "npy":
             path = directory / f"{name}.npy"
@@ -214,7 +213,7 @@ def salvage_file(
             paths = write_wfdb(
                 directory, name, file.header.fs, channels, spans, force=force, with_lost=True
             )
-        return Salvaged(paths, stop - start, salvage.lost, file.container.problem)
+        return Salvaged(paths, stop - start, salvage.lost, salvage.problem)
 
 
 def verify_file(
@@ -233,7 +232,7 @@ def verify_file(
         Something differs; the message names it.
     """
     with open_file(source, provider=provider, model=model, jobs=jobs) as file:
-        _check(file, progress)
+        check_file(file, progress)
 
 
 @contextmanager
@@ -244,13 +243,13 @@ def open_file(
     model: str | None = None,
     jobs: int | None = 1,
     damaged: bool = False,
-) -> Iterator[SanFile]:
+) -> Iterator[SanFile | SegmentedFile]:
     """Open a .san file for reading; errors as of ``SanFile``."""
     name = str(source) if isinstance(source, Path) else name_of(source)
     stream = open_san(source) if isinstance(source, Path) else source
     try:
         finder = _finder(model)
-        yield SanFile(
+        yield open_stream(
             stream, name, provider=provider, find_model=finder, jobs=jobs, damaged=damaged
         )
     finally:
@@ -282,54 +281,17 @@ def _pending(target: Path | BinaryIO, force: bool) -> Iterator[BinaryIO]:
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
-    """Give a progress for encoding and one for verifying, each half of the way."""
+    """Give a progress for encoding and one for verifying, each half of the way.
+
+    Passes of a lossy encoder are as long as nobody knows: each is a way of its own.
+    """
     if progress is None:
         return None, None
-    return (
-        lambda done, total: progress(done, 2 * total),
-        lambda done, total: progress(done + total, 2 * total),
-    )
 
+    def encoding(done: int, total: int, step: str = "") -> None:
+        progress(done, total if step else 2 * total, step)
 
-def _verify_written(
-    stream: BinaryIO,
-    source: WfdbRecord,
-    session: SynthesisSession,
-    jobs: int | None,
-    progress: Progress | None,
-) -> None:
-    stream.seek(0)
-    try:
-        file = SanFile(stream, source.name, provider=session.provider, jobs=jobs)
-        _check(file, progress)
-    except CorruptError as error:
-        raise VerifyError(
-            f"{source.name}: the encoded record does not decode to its original ({error}); "
-            "nothing was kept, please report this"
-        ) from error
+    def verifying(done: int, total: int, step: str = "") -> None:
+        progress(done + total, 2 * total)
 
-
-def _check(file: SanFile, progress: Progress | None) -> None:
-    """Decode everything; compare the hash of the samples, and of the files rebuilt from them."""
-    spans = file.hashed(_counted(file.spans(), file.n_frames, progress))
-    if file.summary.restoration:
-        check(_originals(file), spans, file.name)
-    else:
-        for _ in spans:
-            pass
-
-
-def _originals(file: SanFile) -> Originals:
-    """Give the original files that a .san file stands for."""
-    return describe(file.summary.restoration, RecordShape.of(file.header), file.name)
-
-
-def _counted(
-    spans: Iterable[Recording], total: int, progress: Progress | None
-) -> Iterator[Recording]:
-    done = 0
-    for span in spans:
-        yield span
-        done += span.n_frames
-        if progress is not None:
-            progress(done, total)
+    return encoding, verifying

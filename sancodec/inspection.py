@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from sancodec.errors import CorruptError, RecordError
+from sancodec.formats.bundle import BundleReader, is_bundle
 from sancodec.formats.container import ContainerReader, Span
 from sancodec.formats.header import (
     FIDELITY_LOSSLESS,
@@ -18,6 +19,7 @@ from sancodec.formats.header import (
     LEVELS,
     Header,
 )
+from sancodec.formats.originals import Originals
 from sancodec.formats.parameters import (
     ORDER_REVERSED,
     CodecParameters,
@@ -27,7 +29,7 @@ from sancodec.formats.parameters import (
 from sancodec.formats.promise import Promise, decode_promise
 from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import RecordShape, describe
-from sancodec.report import Report, SignalReport, say_kernels
+from sancodec.report import Report, SignalReport, combine, say_kernels
 from sancodec.signal_types import identify
 from sancodec.structure.record import base_header, structure_in, with_derived
 from sancodec.structure.structure import Structure
@@ -62,9 +64,47 @@ def open_san(path: Path) -> BinaryIO:
 
 def inspect_stream(stream: BinaryIO, name: str) -> tuple[Report, list[Span]]:
     """Give the report of a seekable stream, and its spans; errors as of ``inspect_file``."""
+    if is_bundle(stream):
+        return _inspect_segments(BundleReader(stream, name), name)
+    return _inspect_one(stream, name)
+
+
+def _inspect_one(stream: BinaryIO, name: str) -> tuple[Report, list[Span]]:
     reader = ContainerReader(stream, name)
     spans = reader.account()
     return report_of(reader, sum(span.n_bytes for span in spans), name), spans
+
+
+def _inspect_segments(bundle: BundleReader, name: str) -> tuple[Report, list[Span]]:
+    table = bundle.table
+    first, *last = bundle.account()
+    spans, reports = [first], []
+    for i, offset in enumerate(bundle.offsets):
+        stream = cast(BinaryIO, bundle.member(i))
+        report, own = _inspect_one(stream, f"{name}: member {i}")
+        reports.append(report)
+        spans += [Span(offset + s.offset, s.n_bytes, f"member {i}, {s.what}") for s in own]
+    spans += last
+    shape = RecordShape(name=table.name, samples_per_frame=(), n_frames=0)
+    originals = Originals()
+    if table.restoration:
+        originals = describe(table.restoration, shape, name)
+    members = [segment.member for segment in table.segments if segment.member is not None]
+    report = combine(
+        reports,
+        members,
+        record=table.name,
+        n_channels=len(table.channels),
+        n_frames=table.n_frames,
+        fs=table.fs,
+        n_bytes=bundle.n_bytes,
+        restoration=len(table.restoration),
+    )
+    return replace(
+        report,
+        n_gaps=len(table.segments) - len(members),
+        side_files={file.name: file.n_bytes for file in originals.side_files},
+    ), spans
 
 
 def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
@@ -75,7 +115,7 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
     layers = parameters.layers
     said = _say_layers(header, parameters)
     promise = promise_of(header, name)
-    originals = None
+    originals = Originals()
     if summary.restoration:
         originals = describe(summary.restoration, RecordShape.of(header), name)
     n_samples = header.n_frames * sum(channel.samples_per_frame for channel in header.channels)
@@ -87,8 +127,9 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         fs=header.fs,
         duration_seconds=header.n_frames / header.fs,
         n_bytes=n_bytes,
-        original_n_bytes=originals.original_n_bytes if originals else 0,
-        source_bits_per_sample=originals.source_bits_per_sample if originals else 0.0,
+        original_n_bytes=originals.original_n_bytes,
+        source_bits_per_sample=originals.source_bits_per_sample,
+        side_files={file.name: file.n_bytes for file in originals.side_files},
         layers=_layers(reader, n_bytes),
         level=_LEVEL_NAMES[header.level],
         model="; ".join(said) or "none",

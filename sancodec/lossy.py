@@ -21,6 +21,7 @@ from sancodec.layer_search import LayerSearch
 from sancodec.layers import SanLayer
 from sancodec.parallel import map_in_order
 from sancodec.planning import EncodingPlan, context_frames
+from sancodec.progress import Progress
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
 from sancodec.residual.loss import Loss
@@ -70,10 +71,17 @@ class LossyEncoder:
     chunk_frames : int
     jobs : int
         Threads that work on chunks.
+    progress : callable, optional
+        Told of each pass.
     """
 
     def __init__(
-        self, source: RecordSource, session: SynthesisSession, chunk_frames: int, jobs: int
+        self,
+        source: RecordSource,
+        session: SynthesisSession,
+        chunk_frames: int,
+        jobs: int,
+        progress: Progress | None = None,
     ) -> None:
         self._source = source
         self._base = source
@@ -81,6 +89,8 @@ class LossyEncoder:
         self.session = session
         self.chunk_frames = chunk_frames
         self._jobs = jobs
+        self._progress = progress
+        self._n_passes = 0
         self._missing = source.missing
         self.n_samples = source.n_frames * sum(c.samples_per_frame for c in source.channels)
         self._searches: tuple[LayerSearch, ...] = ()
@@ -121,6 +131,8 @@ class LossyEncoder:
         plan = replace(plan, chunks=replace(plan.chunks, loss=loss))
         tallies = Tallies(self._missing)
         chunks = []
+        done = 0
+        self._n_passes += 1
         numbered = enumerate(self._spans(context_frames(plan.chunks)))
 
         def work(item: tuple[int, WideSpan]) -> _Piece:
@@ -129,6 +141,9 @@ class LossyEncoder:
         for piece in map_in_order(work, numbered, self._jobs):
             tallies.add(piece.original, piece.decoded)
             chunks.append(piece.chunk)
+            done += piece.original.n_frames
+            if self._progress is not None:
+                self._progress(done, self._source.n_frames, f"pass {self._n_passes}")
         return Coded(plan, chunks, tallies)
 
     def _spans(self, context: int) -> Iterator[WideSpan]:

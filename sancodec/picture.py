@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,12 +108,7 @@ def draw_layers(picture: LayerPicture, target: Path) -> None:
     OSError
         ``target`` cannot be written.
     """
-    # Imported here: decoding and inspecting never draw, and must start at once.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(10, 7), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(10, 7)
     figure.suptitle(picture.title)
     axes = figure.subplots(4, 1, sharex=True)
     time = np.arange(picture.original.size) / picture.fs
@@ -147,13 +143,9 @@ def draw_kernels(bank: KernelBank, title: str, target: Path) -> None:
     OutputError
         The file cannot be written, or its suffix names no format.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
     n_columns = min(bank.n_kernels, _MAX_COLUMNS)
     n_rows = -(-bank.n_kernels // n_columns)
-    figure = Figure(figsize=(0.4 + 2.0 * n_columns, 0.4 + 1.3 * n_rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(0.4 + 2.0 * n_columns, 0.4 + 1.3 * n_rows)
     figure.suptitle(title)
     axes = np.ravel(figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False))
     seconds = (np.arange(bank.n_taps) - bank.centre) / bank.fs
@@ -164,16 +156,66 @@ def draw_kernels(bank: KernelBank, title: str, target: Path) -> None:
     for axis in axes[bank.n_kernels :]:
         axis.set_axis_off()
     figure.supxlabel("seconds")
-    try:
-        figure.savefig(target, dpi=70, metadata=_WITHOUT_DATE.get(target.suffix.lower()))
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{target}: cannot be written ({error})") from error
+    _save(figure, target, dpi=70)
+
+
+def draw_rates(curves: Mapping[str, Sequence[tuple[float, float]]], target: Path) -> None:
+    """Draw rate against distortion, as a PNG or SVG.
+
+    Parameters
+    ----------
+    curves : mapping of str to sequence of (float, float)
+        Of each record and kind of target, bits/sample and mean PRDN in percent.
+    target : Path
+        File to write; its suffix chooses the format.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written, or its suffix names no format.
+    """
+    from matplotlib.ticker import FuncFormatter  # noqa: PLC0415
+
+    figure = _figure(7, 5)
+    axis = figure.subplots()
+    for name, points in curves.items():
+        rates, errors = zip(*sorted(points), strict=True)
+        axis.plot(rates, errors, marker="o", markersize=3.5, linewidth=1.0, label=name)
+    axis.set_xscale("log")
+    plain = FuncFormatter(lambda rate, _: f"{rate:g}")
+    axis.xaxis.set_major_formatter(plain)
+    axis.xaxis.set_minor_formatter(plain)
+    axis.set_ylim(bottom=0.0)
+    axis.grid(which="both", linewidth=0.3)
+    axis.set_xlabel("bits/sample, whole files")
+    axis.set_ylabel("PRDN (%), mean of the leads")
+    axis.legend(fontsize="small", ncols=1 + (len(curves) - 1) // _LEGEND_ROWS)
+    _save(figure, target)
 
 
 _MAX_COLUMNS = 4
+_LEGEND_ROWS = 16
 
 # Same samples, same picture: the date stays out of the file.
 _WITHOUT_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".png": {"Software": None}}
+
+
+def _figure(width: float, height: float) -> Any:
+    """Give an empty figure of so many inches."""
+    # Imported here: decoding and inspecting never draw, and must start at once.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Any, target: Path, dpi: int = 110) -> None:
+    try:
+        figure.savefig(target, dpi=dpi, metadata=_WITHOUT_DATE.get(target.suffix.lower()))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{target}: cannot be written ({error})") from error
 
 
 def _draw_activations(axis: Any, picture: LayerPicture) -> None:

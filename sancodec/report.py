@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sancodec.errors import ConfigError
@@ -94,6 +95,10 @@ class Report:
         are.
     fidelity : str
         What the file promises of its samples, in words.
+    n_segments, n_gaps : int
+        Of a record of several segments, those with samples and those without; else 0.
+    side_files : dict of str to int
+        Bytes of the files that travel along, before they were compressed, by their names.
     """
 
     record: str
@@ -119,6 +124,9 @@ class Report:
     signals: tuple[SignalReport, ...] = ()
     structure: str = ""
     fidelity: str = "lossless"
+    n_segments: int = 0
+    n_gaps: int = 0
+    side_files: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         total = sum(self.layers.values())
@@ -197,3 +205,59 @@ _DERIVED = (
 
 def _ratio(numerator: float, denominator: float) -> float | None:
     return numerator / denominator if denominator else None
+
+
+_ADDED = (
+    "n_kernels",
+    "n_activations",
+    "n_amplitudes",
+    "kernel_numbers",
+    "san_error",
+    "san_reference",
+    "original_n_bytes",
+)
+
+
+def combine(
+    reports: Sequence[Report],
+    segments: Sequence[int],
+    *,
+    n_bytes: int,
+    restoration: int,
+    **record: Any,
+) -> Report:
+    """Give the report of a record of several segments from those of what its file holds.
+
+    Parameters
+    ----------
+    reports : sequence of Report
+    segments : sequence of int
+        Of each segment with samples, the number of its report.
+    n_bytes : int
+        Size of the file.
+    restoration : int
+        Bytes of it that restore files of no single segment.
+    **record
+        Further fields, those of the record as a whole.
+    """
+    n_samples = [reports[i].n_samples for i in segments]
+    source_bits = sum(reports[i].source_bits_per_sample * reports[i].n_samples for i in segments)
+    layers: dict[str, int] = {"container": 0}
+    for report in reports:
+        for name, size in report.layers.items():
+            layers[name] = layers.get(name, 0) + size
+    layers["restoration"] = layers.get("restoration", 0) + restoration
+    layers["container"] += n_bytes - sum(layers.values())
+    return Report(
+        **record,
+        n_samples=sum(n_samples),
+        n_bytes=n_bytes,
+        duration_seconds=record["n_frames"] / record["fs"],
+        source_bits_per_sample=source_bits / sum(n_samples) if n_samples else 0.0,
+        layers=layers,
+        level=reports[0].level if reports else "default",
+        fidelity=reports[0].fidelity if reports else "lossless",
+        model="; ".join(dict.fromkeys(report.model for report in reports)) or "none",
+        n_segments=len(segments),
+        **{name: sum(getattr(report, name) for report in reports) for name in _ADDED},
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sancodec.errors import CorruptError
 from sancodec.recording import NO_SAMPLE, Recording
 from sancodec.san_file import SanFile
+from sancodec.segmented_file import SegmentedFile
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Salvage:
 
     def __init__(self, file: SanFile) -> None:
         self._file = file
+        self.problem = file.container.problem
+        """What is wrong with the index; empty where it is whole."""
         self.lost: list[LostSpan] = []
         """Of the spans that were given so far."""
 
@@ -43,6 +46,12 @@ class Salvage:
         CorruptError
             All of them are lost; said when they have been given.
         """
+        yield from self.marked(start, stop)
+        if sum(lost.stop - lost.start for lost in self.lost) == stop - start > 0:
+            raise CorruptError(f"{self.lost[0].reason}; nothing is left of what was asked for")
+
+    def marked(self, start: int, stop: int) -> Iterator[Recording]:
+        """As ``spans``, be all of them lost."""
         for i, entry in enumerate(self._file.container.chunks):
             first, last = max(start, entry.start), min(stop, entry.start + entry.n_frames)
             if first >= last:
@@ -54,8 +63,6 @@ class Salvage:
                 yield self._nothing(last - first)
             else:
                 yield chunk.frames(first - entry.start, last - entry.start)
-        if sum(lost.stop - lost.start for lost in self.lost) == stop - start > 0:
-            raise CorruptError(f"{self.lost[0].reason}; nothing is left of what was asked for")
 
     def _nothing(self, n_frames: int) -> Recording:
         header = self._file.header
@@ -64,3 +71,38 @@ class Salvage:
             for channel in header.channels
         )
         return Recording(name=header.name, fs=header.fs, channels=header.channels, signals=signals)
+
+
+class SegmentedSalvage:
+    """As Salvage, of a record of several segments, opened with ``damaged``; its table is whole."""
+
+    problem = ""
+
+    def __init__(self, file: SegmentedFile) -> None:
+        self._file = file
+        self.lost: list[LostSpan] = []
+
+    def spans(self, start: int, stop: int) -> Iterator[Recording]:
+        """Give frames ``start`` to ``stop``; errors as of ``Salvage.spans``."""
+        done = start
+        for i, first, last in self._file.parts(start, stop):
+            yield from self._part(i, first, last, done - first)
+            done += last - first
+        if sum(lost.stop - lost.start for lost in self.lost) == stop - start > 0:
+            raise CorruptError(f"{self.lost[0].reason}; nothing is left of what was asked for")
+
+    def _part(self, i: int, first: int, last: int, offset: int) -> Iterator[Recording]:
+        try:
+            file = self._file.segment(i)
+        except CorruptError as error:
+            self.lost.append(LostSpan(offset + first, offset + last, str(error)))
+            file = None
+        if file is None:
+            yield from self._file.gap(last - first)
+            return
+        salvage = Salvage(file)
+        yield from self._file.fitted(i, file, salvage.marked(first, last))
+        self.lost += [
+            replace(lost, start=offset + lost.start, stop=offset + lost.stop)
+            for lost in salvage.lost
+        ]

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sancodec.base import base_of, decode_base, decode_base_layers
-from sancodec.chunk import decode_chunk, decode_layers
+from sancodec.carried import CarriedSignals
+from sancodec.chunk import ChunkPart, decode_chunk, decode_layers, take_parts
 from sancodec.errors import ChecksumError, ConfigError, CorruptError
 from sancodec.formats.container import ContainerReader
 from sancodec.formats.damaged import DamagedReader
+from sancodec.formats.originals import Originals, RecordShape
+from sancodec.formats.restoration import describe
+from sancodec.formats.side_files import read_side_files
 from sancodec.layers import SanLayer, to_adc_units
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import plan_of
@@ -22,7 +25,7 @@ from sancodec.recording import Channel, Recording
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.sample_hash import SampleHash
 from sancodec.san.kernels import KernelBank
-from sancodec.signal_view import SignalView
+from sancodec.signal_view import Sliceable
 
 LAYERS = ("signal", "san")
 
@@ -31,7 +34,7 @@ _MAX_NAMES = 12
 _N_REMEMBERED, _MAX_REMEMBERED = 4, 1 << 20
 
 
-class SanFile:
+class SanFile(Sliceable):
     """A .san file that is open for reading; samples are decoded chunk by chunk, as asked for.
 
     Parameters
@@ -74,6 +77,7 @@ class SanFile:
         self._provider = provider
         self._session: SynthesisSession | None = None
         self._recent = lru_cache(_N_REMEMBERED)(lambda i: self._signal((i, self._payload(i))))
+        self._carried: CarriedSignals | None = None
         plan = (self.header, name) if find_model is None else (self.header, name, find_model)
         self.plan = plan_of(*plan)
 
@@ -98,18 +102,16 @@ class SanFile:
         return self.header.channels
 
     @property
-    def signal(self) -> SignalView:
-        """The samples, to be sliced like an array."""
-        return SignalView(self)
+    def originals(self) -> Originals:
+        """The original files that the file stands for, none where it was made of an array."""
+        if not self.summary.restoration:
+            return Originals()
+        return describe(self.summary.restoration, RecordShape.of(self.header), self.name)
 
-    def __getitem__(self, key: Any) -> NDArray[np.int32] | np.int32:
-        return self.signal[key]
-
-    def __len__(self) -> int:
-        return self.n_frames
-
-    def __iter__(self) -> Iterator[Recording]:
-        return self.spans()
+    @property
+    def attachments(self) -> dict[str, bytes]:
+        """Names and contents of the files that travel along: annotations, and others."""
+        return read_side_files(self.originals, self.name)
 
     def read(self, start: int = 0, stop: int | None = None) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), decoding only their chunks.
@@ -133,7 +135,7 @@ class SanFile:
                 self._recent, iter(touched), max(min(self._jobs, len(touched)), 1)
             )
             spans = self._parts(start, stop, decoded)
-        return _join(self._empty(), list(self.hashed(spans) if whole else spans))
+        return join(self._empty(), list(self.hashed(spans) if whole else spans))
 
     def spans(
         self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
@@ -183,11 +185,34 @@ class SanFile:
         """Decode the SAN layers of chunk ``i`` alone; ConfigError where the record has none."""
         return self._decode_layers(i, self._payload(i))
 
+    def parts(self, i: int) -> list[ChunkPart]:
+        """Give the parts of chunk ``i``, of a file without a structure; residuals as coded.
+
+        None where the original files hold the samples.
+        """
+        assert self.plan.structure is None
+        n_frames, payload = self.container.chunks[i].n_frames, self._payload(i)
+        if not payload:
+            return []
+        session = self._open()
+        with self._naming(i):
+            return list(take_parts(payload, self.header.name, self.plan, n_frames, session))
+
     def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
+        if not payload:
+            return self._carried_chunk(i), ()
         n_frames, session = self.container.chunks[i].n_frames, self._open()
         decode = decode_chunk if self.plan.structure is None else decode_base
         with self._naming(i):
             return decode(payload, self._empty(), self.plan, n_frames, session)
+
+    def _carried_chunk(self, i: int) -> Recording:
+        header, entry = self.header, self.container.chunks[i]
+        if self._carried is None:
+            self._carried = CarriedSignals(self.originals, self.name)
+        span = range(entry.start, entry.start + entry.n_frames)
+        with self._naming(i):
+            return self._carried.read(header.name, header.fs, header.channels, span)
 
     def _decode_layers(self, i: int, payload: bytes) -> tuple[SanLayer, ...]:
         session = self._open()
@@ -283,7 +308,8 @@ class SanFile:
         return start, stop
 
 
-def _join(empty: Recording, spans: list[Recording]) -> Recording:
+def join(empty: Recording, spans: list[Recording]) -> Recording:
+    """Give spans as one recording; ``empty`` where there are none."""
     if not spans:
         return empty
     signals = tuple(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +13,42 @@ from sancodec.errors import ConfigError
 from sancodec.recording import Channel, Recording
 
 
-class Readable(Protocol):
-    """What spans are read from."""
+class Sliceable(ABC):
+    """What is read span by span, and sliced like an array: see ``SignalView``."""
 
     @property
+    @abstractmethod
     def channels(self) -> tuple[Channel, ...]:
         """The channels, in the order of the record."""
 
     @property
+    @abstractmethod
     def n_frames(self) -> int:
         """Number of frames."""
 
-    def read(self, start: int, stop: int) -> Recording:
+    @abstractmethod
+    def read(self, start: int = 0, stop: int | None = None) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive)."""
+
+    @abstractmethod
+    def spans(
+        self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
+    ) -> Iterator[Recording]:
+        """Give the frames ``start`` to ``stop`` span by span."""
+
+    @property
+    def signal(self) -> SignalView:
+        """The samples, to be sliced like an array."""
+        return SignalView(self)
+
+    def __getitem__(self, key: Any) -> NDArray[np.int32] | np.int32:
+        return self.signal[key]
+
+    def __len__(self) -> int:
+        return self.n_frames
+
+    def __iter__(self) -> Iterator[Recording]:
+        return self.spans()
 
 
 class SignalView:
@@ -35,7 +59,7 @@ class SignalView:
 
     Parameters
     ----------
-    source : Readable
+    source : Sliceable
 
     Raises
     ------
@@ -46,7 +70,7 @@ class SignalView:
     dtype = np.dtype(np.int32)
     ndim = 2
 
-    def __init__(self, source: Readable) -> None:
+    def __init__(self, source: Sliceable) -> None:
         self._source = source
 
     @property
@@ -76,7 +100,8 @@ class SignalView:
             found = span[::step]
             return np.ascontiguousarray(found[:, columns])
         at = _index_of(rows, len(self), "sample")
-        return self._source.read(at, at + 1).samples[0][columns]
+        sample: NDArray[np.int32] | np.int32 = self._source.read(at, at + 1).samples[0][columns]
+        return sample
 
     def _columns(self, leads: Any) -> Any:
         """Give what NumPy takes for the leads that were named or counted."""

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -323,6 +324,79 @@ def short() -> bytes:
     return encoded.getvalue()
 
 
+def attached() -> bytes:
+    """The files of such a record, and files that travel along: text, numbers, nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        header = write_attached(Path(folder))
+        encoded = io.BytesIO()
+        config = CodecConfig(model="none", level="fast")
+        attach = [header.with_name("notes.txt"), header.with_name("empty")]
+        encode_file(header, encoded, config, with_annotations=True, attach=attach)
+    return encoded.getvalue()
+
+
+def write_attached(folder: Path) -> Path:
+    """Write twelve leads, their annotations, and two other files; give the header."""
+    words = np.array([(1 << 10) | 90, (5 << 10) | 211, 0], "<u2")
+    (folder / "short.atr").write_bytes(words.tobytes())
+    (folder / "notes.txt").write_text("of a patient who does not exist\n", newline="\n")
+    (folder / "empty").touch()
+    return write_short(folder)
+
+
+def write_several(folder: Path) -> Path:
+    """Write segments of a variable layout, with gaps; two of them have the same samples."""
+    leads = [signal[:700] for signal in _simulated(4.0, 2).signals]
+    pressure = (leads[0] // 8 - 20).astype(np.int32)
+    leads[0][300:310] = -(1 << 11)
+    _write_signals(folder / "sev_1.dat", 212, leads, b"", b"")
+    _write_signals(folder / "sev_2.dat", 80, [pressure[:333], leads[1][:333] // 16], b"", b"x")
+    ecg = "212 200(10)/mV 12 0 0 0 0"
+    order = "sev_layout 0\n~ 200\nsev_1 700\nsev_2 333\n~ 67\nsev_3 700\n"
+    first = f"sev_1.dat {ecg} II\nsev_1.dat {ecg} V\n"
+    texts = {
+        "several": f"several/6 3 {FS:g} 2000\n{order}",
+        "sev_layout": f"sev_layout 3 {FS:g} 0\n~ 0 400/mV 12 0 0 0 0 II\n"
+        "~ 0 200(10)/mV 12 0 0 0 0 V\n~ 0 2(-90)/mmHg 8 0 0 0 0 ABP\n",
+        "sev_1": f"sev_1 2 {FS:g} 700\n{first}",
+        "sev_2": f"sev_2 2 {FS:g} 333\nsev_2.dat 80 2(-90)/mmHg 8 0 0 0 0 ABP\n"
+        "sev_2.dat 80 12.5/mV 8 0 0 0 0 V\n",
+        "sev_3": f"sev_3 2 {FS:g} 700\n{first}# once more\n",
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.hea").write_text(text, newline="\n")
+    return folder / "several.hea"
+
+
+def several() -> bytes:
+    """A record of several segments: a layout, gaps, other gains, and the same samples twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = io.BytesIO()
+        encode_file(write_several(Path(folder)), encoded, CodecConfig(model="none"))
+    return encoded.getvalue()
+
+
+def write_flac(folder: Path) -> Path:
+    """Write two leads of several samples per frame in FLAC, and one beside them."""
+    first, second, third = (signal[:600] for signal in _simulated(4.0, 3).signals)
+    pair = np.stack([first, second], axis=1).astype(np.int16)
+    soundfile.write(folder / "flac.e", pair, 360, format="FLAC", subtype="PCM_16")
+    soundfile.write(folder / "flac.p", third.astype(np.int16), 360, format="FLAC")
+    lead = "flac.e 516x2 200/mV 16 0 0 0 0"
+    text = f"flac 3 125 300\n{lead} II\n{lead} V\nflac.p 516x2 200/mV 16 0 0 0 0 V5\n"
+    header = folder / "flac.hea"
+    header.write_text(text, newline="\n")
+    return header
+
+
+def carried() -> bytes:
+    """Signal files in FLAC, which hold the samples."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = io.BytesIO()
+        encode_file(write_flac(Path(folder)), encoded, CodecConfig())
+    return encoded.getvalue()
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
@@ -343,6 +417,9 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "scaled": scaled,
     "named": model,
     "short": short,
+    "attached": attached,
+    "several": several,
+    "carried": carried,
     "placed": placed,
     "transformed": transformed,
     "bounded": bounded,

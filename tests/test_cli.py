@@ -623,10 +623,10 @@ def test_progress_is_shown_on_a_terminal_alone(
     with progress_bar("some [bold]record") as progress:
         assert progress is not None
         progress(50, 100)
-        progress(100, 100)
+        progress(100, 100, "pass 3")
     output = capsys.readouterr()
     assert output.out == ""
-    assert "some [bold]record" in output.err
+    assert "some [bold]record, pass 3" in output.err
     assert "100%" in output.err
 
 

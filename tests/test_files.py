@@ -187,7 +187,7 @@ def test_an_encoding_that_ends_early_leaves_nothing(
     if existing:
         target.write_bytes(b"old")
 
-    def fail(done: int, total: int) -> None:
+    def fail(done: int, total: int, step: str = "") -> None:
         raise kind("stop")
 
     with pytest.raises((kind, OutputError)):
@@ -247,7 +247,7 @@ def test_originals_that_would_not_come_back_fail_the_verification(
             return bytes(self._genuine.finish())
 
     genuine = WfdbRecord.restorer
-    monkeypatch.setattr(WfdbRecord, "restorer", lambda self: Wrong(genuine(self)))
+    monkeypatch.setattr(WfdbRecord, "restorer", lambda self, own: Wrong(genuine(self, own)))
     with pytest.raises(VerifyError):
         encode_file(header_in(simulated_folder), tmp_path / "x.san", NO_SAN)
     assert not listing(tmp_path)
@@ -293,7 +293,7 @@ def test_progress_comes_to_its_end(simulated_folder: Path, tmp_path: Path) -> No
     config = CodecConfig(model="none", chunk_seconds=4)
     target = tmp_path / "x.san"
     encode_file(
-        header_in(simulated_folder), target, config, progress=lambda a, b: told.append((a, b))
+        header_in(simulated_folder), target, config, progress=lambda a, b, _="": told.append((a, b))
     )
     n_frames = WfdbRecord.open(header_in(simulated_folder)).n_frames
     assert told[-1] == (2 * n_frames, 2 * n_frames)

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from make_golden import FOLDER, GOLDEN, sample_hash, write_files, write_short
+from make_golden import (
+    FOLDER,
+    GOLDEN,
+    sample_hash,
+    write_attached,
+    write_files,
+    write_several,
+    write_short,
+)
 
 import sancodec
 from sancodec.base import FORM_BASE
@@ -45,7 +53,13 @@ def test_every_golden_file_decodes_to_its_samples(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "write", "version"), [("restored", write_files, 1), ("short", write_short, 2)]
+    ("name", "write", "version"),
+    [
+        ("restored", write_files, 1),
+        ("short", write_short, 2),
+        ("attached", write_attached, 2),
+        ("several", write_several, 0x81),
+    ],
 )
 def test_golden_files_give_back_the_files_of_their_record(
     tmp_path: Path, name: str, write: Callable[[Path], Path], version: int
@@ -69,7 +83,7 @@ def test_all_versions_of_the_container_are_among_the_golden_files() -> None:
     assert "model ecg" in named.model
 
 
-@pytest.mark.parametrize("name", ["restored", "short", "placed"])
+@pytest.mark.parametrize("name", ["restored", "short", "attached", "placed", "carried"])
 def test_damage_is_noticed_in_files_of_every_version(name: str) -> None:
     whole = golden(name).read_bytes()
 

@@ -65,6 +65,26 @@ def test_a_lossy_file_decodes_to_valid_wfdb_files_of_the_same_names_and_formats(
     assert not np.array_equal(x, y)
 
 
+def test_those_who_wait_are_told_of_every_pass(record: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    config = CodecConfig(fidelity=TargetPrdn(5), model="none", level="fast", chunk_seconds=5.0)
+    encode_file(
+        record,
+        tmp_path / "x.san",
+        config,
+        progress=lambda done, total, step="": told.append((done, total, step)),
+    )
+    passes = list(dict.fromkeys(step for _, _, step in told if step))
+    assert passes == [f"pass {number}" for number in range(1, len(passes) + 1)]
+    assert len(passes) > 2
+    # Twelve seconds in chunks of five.
+    assert [done for done, _, step in told if step == "pass 2"] == [1_800, 3_600, 4_320]
+    assert {total for _, total, step in told if step} == {4_320}
+    assert [(done, total) for done, total, step in told if not step] == [
+        (done, 8_640) for done in (1_800, 3_600, 4_320, 6_120, 7_920, 8_640)
+    ]
+
+
 def test_a_size_holds_for_the_whole_file(record: Path, tmp_path: Path) -> None:
     for ratio in (6.0, 15.0):
         target = tmp_path / f"{ratio}.san"

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 import plain_reader
 import pytest
-from make_golden import FOLDER, write_files, write_short
+from make_golden import (
+    FOLDER,
+    write_attached,
+    write_files,
+    write_flac,
+    write_several,
+    write_short,
+)
 from numpy.typing import NDArray
 from plain_reader import RefusedError
 from plain_reader.container import read_container
@@ -74,7 +81,16 @@ def test_golden_files_are_read_to_their_samples(request: pytest.FixtureRequest, 
         assert lead == signal[: len(lead)].tolist()
 
 
-@pytest.mark.parametrize(("name", "write"), [("restored", write_files), ("short", write_short)])
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("restored", write_files),
+        ("short", write_short),
+        ("attached", write_attached),
+        ("several", write_several),
+        ("carried", write_flac),
+    ],
+)
 def test_golden_files_are_read_to_the_files_of_their_record(
     tmp_path: Path, name: str, write: Callable[[Path], Path]
 ) -> None:

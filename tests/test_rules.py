@@ -116,3 +116,11 @@ def test_rules_survive_their_bytes() -> None:
 def test_rules_that_cannot_be_are_refused(rules: dict[int, Rule]) -> None:
     with pytest.raises(CorruptError):
         take_derivation(written(Derivation(n_outside=3, rules=rules)), 3)
+
+
+def test_a_lead_that_follows_from_few_of_very_many_is_found() -> None:
+    leads = np.random.default_rng(7).integers(-500, 500, (60, 400))
+    leads[59] = leads[3] - leads[41]
+    rules = find_rules(leads, range(60))
+    assert list(rules) == [59]
+    assert {term.lead for term in rules[59].terms} == {3, 41}

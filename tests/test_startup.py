@@ -82,6 +82,16 @@ def test_encode_imports_neither_trainer_nor_pictures(san_file: Path, tmp_path: P
     assert not _imported_by(arguments, tmp_path) & TRAINING
 
 
+def test_evaluate_imports_neither_trainer_nor_pictures(san_file: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", str(san_file.parent / "demo.hea"), "--seconds", "6", "--prdn", "9"]
+    assert not _imported_by([*arguments, "--model", "none"], tmp_path) & TRAINING
+
+
+def test_export_imports_no_maker_of_graphs(san_file: Path, tmp_path: Path) -> None:
+    arguments = ["export", str(san_file), "-o", str(tmp_path / "parts")]
+    assert not _imported_by(arguments, tmp_path) & TRAINING
+
+
 def test_the_package_itself_imports_nothing_slow(tmp_path: Path) -> None:
     root = Path(sancodec.__file__).resolve().parent.parent
     script = "import json, sys, sancodec; print(json.dumps(sorted(sys.modules)))"

@@ -15,6 +15,7 @@ from sancodec.structure.rounding import HALF_AWAY, HALF_EVEN, TRUNC, divide
 from sancodec.structure.rules import Rule, Term
 
 _MAX_SAMPLES, _FEW_SAMPLES = 1024, 100
+_MAX_CANDIDATES = 24
 _MAX_TERMS = 3
 _MAX_DIVISOR = 6
 _MAX_COEFFICIENT = 64
@@ -101,8 +102,9 @@ class _Basis:
         if not self._kept or left @ left > _LEFT * left.size:
             return None
         near = False
+        candidates = self._candidates(lead)
         for n_terms in range(1, _MAX_TERMS + 1):
-            for chosen in combinations(self._kept, n_terms):
+            for chosen in combinations(candidates, n_terms):
                 for divisor, factors in self._ratios(lead, chosen):
                     near = True
                     if _exact_rule(self._few, lead, chosen, factors, divisor) is None:
@@ -114,6 +116,15 @@ class _Basis:
                 # What few leads come near to but do not make, more of them do not make either.
                 return None
         return None
+
+    def _candidates(self, lead: int) -> list[int]:
+        """Give the leads that a rule may be of: of very many those that weigh most together."""
+        if len(self._kept) <= _MAX_CANDIDATES:
+            return self._kept
+        rows = self._centred[self._kept]
+        weights = np.abs(np.linalg.lstsq(rows.T, self._centred[lead], rcond=None)[0])
+        heaviest = np.argsort(-weights, kind="stable")[:_MAX_CANDIDATES]
+        return [self._kept[i] for i in sorted(heaviest)]
 
     def _ratios(self, lead: int, chosen: tuple[int, ...]) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Give the divisor and the factors of the chosen leads that come near a lead, if any do."""

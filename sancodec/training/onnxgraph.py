@@ -92,6 +92,7 @@ class Builder:
         self,
         inputs: Mapping[str, tuple[int, list[str]]],
         outputs: Mapping[str, tuple[str, list[str]]],
+        output_kind: int = TensorProto.FLOAT,
     ) -> onnx.ModelProto:
         """Give a checked model.
 
@@ -100,14 +101,16 @@ class Builder:
         inputs : mapping
             Name to ONNX type and the names of the axes.
         outputs : mapping
-            Name to the value it is, float32, and the names of the axes.
+            Name to the value it is, and the names of the axes.
+        output_kind : int
+            ONNX type of all outputs.
         """
         for name, (value, _) in outputs.items():
             self._nodes.append(helper.make_node("Identity", [value], [name]))
         graph = self.graph(
             "sancodec",
             [_value(name, kind, shape) for name, (kind, shape) in inputs.items()],
-            [_value(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()],
+            [_value(name, output_kind, shape) for name, (_, shape) in outputs.items()],
         )
         model = helper.make_model(
             graph,

@@ -24,7 +24,8 @@ def main(arguments: list[str]) -> int:
         return 3
     channels = zip(record.header.channels, record.samples, strict=True)
     for channel, lead in channels:
-        print(f"{channel.name or '-'}: {len(lead)} samples, {min(lead)} to {max(lead)}")
+        span = f", {min(lead)} to {max(lead)}" if lead else ""
+        print(f"{channel.name or '-'}: {len(lead)} samples{span}")
     for name, content in files.items():
         print(f"{name}: {len(content)} bytes")
         if len(arguments) == 2:

@@ -67,9 +67,8 @@ def _read_later(payload: bytes) -> Header:
     fs = fields.decimal()
     header = Header(n_frames, chunk_frames, fs, _fidelity(fields, 5), _level(fields))
     header.record = fields.text(2**10)
-    n_channels = fields.varint(256, 1)
-    columns = [_column(fields, n_channels, read) for read in _columns(fields)]
-    header.channels = [Channel(*row) for row in zip(*columns, strict=True)]
+    header.channels = read_channels(fields)
+    n_channels = len(header.channels)
     if header.fidelity != LOSSLESS:
         _check_promise(Fields(fields.counted(2**13), "promise"), header.fidelity, n_channels)
     header.parameters, header.digest = fields.counted(2**16), fields.counted()
@@ -77,6 +76,13 @@ def _read_later(payload: bytes) -> Header:
     header.kernels = outer.rest()
     check(len(header.kernels) <= 2**24, "the size of the kernels")
     return header
+
+
+def read_channels(fields: Fields) -> list[Channel]:
+    """Give the table of channels, with the checks that hold for every one."""
+    n_channels = fields.varint(256, 1)
+    columns = [_column(fields, n_channels, read) for read in _columns(fields)]
+    return [Channel(*row) for row in zip(*columns, strict=True)]
 
 
 def _fidelity(fields: Fields, most: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .reader import Record
+from .record import Record
 
 if TYPE_CHECKING:
     from .restoration import File

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
+from .carried import carried_samples
 from .chunk import read_chunk
-from .container import Container, read_container
+from .container import MAGIC, Container, read_container
 from .header import Header
 from .parameters import read_plan
+from .record import Record
+from .segments import VERSION, read_segments
 from .wire import check
-
-
-@dataclass
-class Record:
-    header: Header
-    samples: list[list[int]]
-    restoration: bytes
-    version: int
 
 
 def read(path: Path | str) -> Record:
@@ -28,6 +22,8 @@ def read(path: Path | str) -> Record:
 
 def read_bytes(content: bytes) -> Record:
     """Decode a file; raise RefusedError where SPEC.md refuses it."""
+    if content[:9] == MAGIC + bytes([VERSION]):
+        return read_segments(content, read_bytes)
     container = read_container(content)
     samples = read_samples(container)
     digest = sample_hash(container.header, samples)[: len(container.sample_hash)]
@@ -42,6 +38,13 @@ def read_samples(container: Container, n_chunks: int | None = None) -> list[list
     per_frame = [channel.samples_per_frame for channel in header.channels]
     samples: list[list[int]] = [[] for _ in per_frame]
     for number, payload in enumerate(container.chunks[:n_chunks]):
+        if not payload:
+            start = number * header.chunk_frames
+            stop = start + header.frames_of(number)
+            whole = carried_samples(container.restoration, header)
+            for lead, own, n in zip(samples, whole, per_frame, strict=True):
+                lead.extend(own[start * n : stop * n])
+            continue
         chunk = read_chunk(payload, plan, header.frames_of(number), per_frame)
         for channel, part in zip(samples, chunk, strict=True):
             channel.extend(part)

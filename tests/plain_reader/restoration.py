@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from .header import PHRASES, Header
 from .headers import header_by_rule
 from .packing import FLAC, FORMATS, Signals, predict
-from .reader import Record
+from .record import Record
 from .wire import Fields, check, check_known, expand, unpack
 
+SIDE_FILE = 1
 EXTENSIONS = {1: ".hea", 2: ".dat", 3: ".mat"}
 FORBIDDEN = set('/\\:*?"<>|')
 DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{i}" for d in ("COM", "LPT") for i in range(1, 10)}
@@ -36,19 +37,33 @@ class File:
 
 
 def restore(record: Record) -> dict[str, bytes]:
-    """Give the files of a record by their names."""
-    if not record.restoration:
-        return {}
-    fields = Fields(record.restoration, "restoration")
+    """Give the files of a record, and of all of its segments, by their names."""
+    contents: dict[str, bytes] = {}
+    for part in [record, *record.members]:
+        if part.restoration:
+            files = list_files(part.restoration, part.header)
+            whole = Record(part.header, part.samples, part.restoration, part.version)
+            made = {file.name: _content(file, files, whole) for file in files}
+            spelled = {name.casefold(): name for name in contents}
+            for name, content in made.items():
+                other = spelled.get(name.casefold(), name)
+                check(other == name, f"two files of the name {name}")
+                check(contents.setdefault(name, content) == content, f"two contents of {name}")
+    return contents
+
+
+def list_files(restoration: bytes, header: Header) -> list[File]:
+    """Give the files that a restoration tells of."""
+    fields = Fields(restoration, "restoration")
     version = fields.varint()
     check_known(version in (1, 2), f"restoration of version {version}")
     if version == 1:
         content = expand(fields.counted(2**24), 2**24, 1, b"", "list of files")
         listing = Fields(content, "list of files")
-        files = _read_files(listing, record, _read_file_1)
+        files = _read_files(listing, header, _read_file_1)
         listing.end()
     else:
-        files = _read_files(fields, record, _read_file_2)
+        files = _read_files(fields, header, _read_file_2)
     for file in files:
         if file.attached:
             window = 2**27
@@ -57,18 +72,20 @@ def restore(record: Record) -> dict[str, bytes]:
             check(len(file.correction) == file.correction_size, "size of an attachment")
     fields.end()
     _check_names([file.name for file in files])
-    return {file.name: _content(file, files, record) for file in files}
+    return files
 
 
 ReadFile = Callable[[Fields, Header, int], File]
 
 
-def _read_files(fields: Fields, record: Record, read_file: ReadFile) -> list[File]:
+def _read_files(fields: Fields, header: Header, read_file: ReadFile) -> list[File]:
     files, n_channels = [], 0
     for _ in range(fields.varint(2**10)):
-        files.append(read_file(fields, record.header, n_channels))
+        files.append(read_file(fields, header, n_channels))
         n_channels += len(files[-1].channels)
-    check(n_channels == len(record.header.channels), "channels that are in no file")
+    # Of a record of several segments, or whose files are new ones, all files are such.
+    apart = all(file.format in (0, SIDE_FILE) for file in files)
+    check(apart or n_channels == len(header.channels), "channels that are in no file")
     return files
 
 
@@ -76,8 +93,11 @@ def _read_file_2(fields: Fields, header: Header, first: int) -> File:
     kind = fields.varint(3)
     name = header.record + EXTENSIONS[kind] if kind else fields.text(255)
     file = File(name, fields.varint(2**48), fields.take(8), fields.varint())
-    check_known(file.format == 0 or file.format in FORMATS, f"format {file.format}")
-    if file.format == 0:
+    known = file.format in (0, SIDE_FILE) or file.format in FORMATS
+    check_known(known, f"format {file.format}")
+    if file.format == SIDE_FILE:
+        check(file.size <= 2**28, f"a side file of {file.size} bytes")
+    elif file.format == 0:
         file.style = fields.varint(64)
         if file.style:
             check(file.size <= 2**16, f"a text of {file.size} bytes")
@@ -136,7 +156,11 @@ def _content(file: File, files: list[File], record: Record) -> bytes:
         made = header_by_rule(record, files, file.style - 1)
         content = expand(file.text, file.size, 2, PHRASES + made, file.name)
     else:
-        content = _corrected(file, _prediction(file, record)[: file.size])
+        return corrected(file, _prediction(file, record)[: file.size])
+    return _hashed(file, content)
+
+
+def _hashed(file: File, content: bytes) -> bytes:
     check(len(content) == file.size, f"{file.name}: {len(content)} bytes of {file.size}")
     digest = hashlib.sha256(content).digest()[: len(file.hash)]
     check(digest == file.hash, f"{file.name}: does not have its hash")
@@ -144,7 +168,7 @@ def _content(file: File, files: list[File], record: Record) -> bytes:
 
 
 def _prediction(file: File, record: Record) -> bytes:
-    if file.format == 0 or file.format in FLAC:
+    if file.format in (0, SIDE_FILE) or file.format in FLAC:
         return bytes(file.size)
     channels = [record.header.channels[i] for i in file.channels]
     counts = [channel.samples_per_frame for channel in channels]
@@ -153,14 +177,15 @@ def _prediction(file: File, record: Record) -> bytes:
     return predict(file.format, signals, file.offset, file.prolog)
 
 
-def _corrected(file: File, prediction: bytes) -> bytes:
+def corrected(file: File, prediction: bytes) -> bytes:
+    """Give the content of a file from what is predicted of it."""
     start, stop = file.correction_start, file.correction_start + file.correction_size
     if len(prediction) < file.size:
         check(stop == file.size and len(prediction) >= start, f"{file.name}: bytes of nowhere")
     content = bytearray(prediction.ljust(file.size, b"\0"))
     for i, byte in enumerate(file.correction, start):
         content[i] ^= byte
-    return bytes(content)
+    return _hashed(file, bytes(content))
 
 
 def _check_names(names: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,20 @@ from numpy.typing import NDArray
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.residual.loss import LeadLoss
 from sancodec.residual.template import Beats
-from sancodec.residual.transform.coding import beats_of_all, decode_transform, encode_transform
+from sancodec.residual.transform.coding import (
+    TransformCode,
+    beats_of_all,
+    decode_transform,
+    encode_transform,
+    take_transform,
+)
 from sancodec.residual.transform.corrections import (
     MAX_CORRECTION,
     decode_corrections,
     encode_corrections,
 )
 from sancodec.residual.transform.gaps import (
+    LeadBounds,
     bounds_of,
     bridge,
     find_gaps,
@@ -71,14 +79,36 @@ def decode_bounded(  # noqa: PLR0917
     CorruptError
         A field is out of range, or the payload does not end where it should.
     """
-    reader = ByteReader(payload, "bounded residual")
-    transform = reader.counted("transform residual", reader.remaining)
-    decoded = decode_transform(transform, n_samples, clock, san, beats, n_kernels)
-    bounds = take_bounds(reader, len(san))
-    coded = bytes(reader.take(reader.remaining, "corrections"))
-    corrections = decode_corrections(coded, san.shape, beats_of_all(beats), clock)
-    for row, moves, (bound, low, high) in zip(decoded, corrections, bounds, strict=True):
+    code = take_bounded(payload, (len(san), n_samples), clock, beats, n_kernels)
+    decoded = code.transform.samples(san)
+    for row, moves, (bound, low, high) in zip(decoded, code.corrections, code.bounds, strict=True):
         moved = np.flatnonzero(moves)
         there = row[moved] + moves[moved] * (2 * bound + 1)
         row[moved] = np.clip(there, low, high)
     return decoded
+
+
+@dataclass(frozen=True)
+class BoundedCode:
+    """What a bounded residual says; ``corrections`` are (n_leads, n_samples) int64."""
+
+    transform: TransformCode
+    bounds: list[LeadBounds]
+    corrections: NDArray[np.int64]
+
+
+def take_bounded(
+    payload: bytes,
+    shape: tuple[int, int],
+    clock: float,
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> BoundedCode:
+    """Take apart what ``encode_bounded`` wrote; errors as of ``decode_bounded``."""
+    reader = ByteReader(payload, "bounded residual")
+    transform = reader.counted("transform residual", reader.remaining)
+    taken = take_transform(transform, shape, clock, beats, n_kernels)
+    bounds = take_bounds(reader, shape[0])
+    coded = bytes(reader.take(reader.remaining, "corrections"))
+    corrections = decode_corrections(coded, shape, beats_of_all(beats), clock)
+    return BoundedCode(taken, bounds, corrections)

@@ -173,25 +173,91 @@ def decode_transform(  # noqa: PLR0917
     CorruptError
         A field is out of range, or the payload does not end where its coefficients do.
     """
+    return take_transform(payload, (len(san), n_samples), clock, beats, n_kernels).samples(san)
+
+
+@dataclass(frozen=True)
+class LeadCoefficients:
+    """The coefficients of the leads that are not flat, and what makes leads of them.
+
+    ``quantised`` are (n_leads, n_samples) int32, ``offsets`` those of their bands and magnitudes;
+    ``angles`` are those of all pairs of leads, or none where they are not turned.
+    """
+
+    quantised: NDArray[np.int32]
+    offsets: NDArray[np.float64]
+    n_levels: int
+    angles: NDArray[np.uint8]
+
+    def leads(self) -> NDArray[np.float64]:
+        """Give the (n_leads, n_samples) leads in steps."""
+        bands = bands_of(self.quantised.shape[1], self.n_levels)
+        leads = put_back(self.quantised, self.offsets, bands)
+        if self.angles.size:
+            unrotate(leads, self.angles)
+        return synthesise(leads, self.n_levels)
+
+
+@dataclass(frozen=True)
+class TransformCode:
+    """What a transform residual says: of (n_leads, n_samples) ``gaps`` the samples that fill them.
+
+    ``coefficients`` are None where the leads are flat or their SAN layer alone.
+    """
+
+    scales: list[LeadScale]
+    filled: NDArray[np.int32]
+    gaps: NDArray[np.bool_]
+    coefficients: LeadCoefficients | None
+
+    @property
+    def moving(self) -> list[int]:
+        """The leads that are not flat."""
+        return [i for i, scale in enumerate(self.scales) if not scale.flat]
+
+    def samples(self, san: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Give the (n_leads, n_samples) samples around a SAN reconstruction."""
+        decoded = np.empty(san.shape, np.int32)
+        for lead, scale in enumerate(self.scales):
+            decoded[lead] = scale.offset
+        moving = self.moving
+        rows = np.zeros((len(moving), san.shape[1]))
+        if self.coefficients is not None:
+            rows = self.coefficients.leads()
+        for row, i in zip(rows, moving, strict=True):
+            decoded[i] = _unscaled(row, san[i], self.scales[i])
+        return np.where(self.gaps, self.filled, decoded)
+
+
+def take_transform(
+    payload: bytes,
+    shape: tuple[int, int],
+    clock: float,
+    beats: Sequence[Beats],
+    n_kernels: int,
+) -> TransformCode:
+    """Take apart what ``encode_transform`` wrote for (n_leads, n_samples) leads.
+
+    Raises
+    ------
+    CorruptError
+        A field is out of range, or the payload does not end where its coefficients do.
+    """
     reader = ByteReader(payload, "transform residual")
     form = reader.u8("form")
     if form not in {_STRAIGHT, _SAN_ONLY}:
         raise CorruptError(f"transform residual: form {form}, expected 0 or 2")
-    scales = [_take_scale(reader, form == _SAN_ONLY) for _ in range(len(san))]
-    decoded = np.empty(san.shape, np.int32)
-    gaps = np.zeros(san.shape, bool)
-    filled = np.zeros(san.shape, np.int32)
+    scales = [_take_scale(reader, form == _SAN_ONLY) for _ in range(shape[0])]
+    gaps = np.zeros(shape, bool)
+    filled = np.zeros(shape, np.int32)
     take_gaps(reader, filled, gaps)
-    moving = [i for i, scale in enumerate(scales) if not scale.flat]
-    rows = np.zeros((len(moving), n_samples))
-    if moving and form == _STRAIGHT:
-        rows = _take_leads(reader, len(moving), n_samples, (clock, beats_of_all(beats), n_kernels))
+    n_moving = sum(not scale.flat for scale in scales)
+    coefficients = None
+    if n_moving and form == _STRAIGHT:
+        layer = clock, beats_of_all(beats), n_kernels
+        coefficients = _take_leads(reader, n_moving, shape[1], layer)
     reader.expect_end("transform residual")
-    for lead, scale in enumerate(scales):
-        decoded[lead] = scale.offset
-    for row, i in zip(rows, moving, strict=True):
-        decoded[i] = _unscaled(row, san[i], scales[i])
-    return np.where(gaps, filled, decoded)
+    return TransformCode(scales, filled, gaps, coefficients)
 
 
 def _scaled(
@@ -238,8 +304,8 @@ def beats_of_all(beats: Sequence[Beats]) -> Beats:
 
 def _take_leads(
     reader: ByteReader, n_leads: int, n_samples: int, layer: tuple[float, Beats, int]
-) -> NDArray[np.float64]:
-    """Take the (n_leads, n_samples) leads in steps that stand behind the scales."""
+) -> LeadCoefficients:
+    """Take the coefficients of (n_leads, n_samples) leads that stand behind the scales."""
     clock, beats, n_kernels = layer
     n_levels = reader.u8("levels")
     if n_levels > most_levels(n_samples):
@@ -258,7 +324,4 @@ def _take_leads(
     walk_through(coder, quantised, None, n_levels, beats, n_kernels, clock)
     if not at_end(coder.words, coder.cursor):
         raise CorruptError("coefficients: the payload does not end where they do")
-    leads = put_back(quantised, offsets, bands)
-    if form == _ROTATED:
-        unrotate(leads, angles)
-    return synthesise(leads, n_levels)
+    return LeadCoefficients(quantised, offsets, n_levels, angles)

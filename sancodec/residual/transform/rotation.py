@@ -67,21 +67,22 @@ def _turn(leads: NDArray[np.float64], i: int, j: int, cosine: float, sine: float
         leads[j, t] = cosine * b - sine * a
 
 
-def _pairs(n_leads: int) -> list[tuple[int, int]]:
+def pairs_of(n_leads: int) -> list[tuple[int, int]]:
+    """Give the pairs of leads in the order in which they are turned."""
     return [(i, j) for i in range(n_leads) for j in range(i + 1, n_leads)]
 
 
 def rotate(leads: NDArray[np.float64], angles: NDArray[np.uint8]) -> None:
     """Turn (n_leads, n) leads in place by the angles of all pairs, in turn."""
     table = turns()
-    for (i, j), angle in zip(_pairs(len(leads)), angles, strict=True):
+    for (i, j), angle in zip(pairs_of(len(leads)), angles, strict=True):
         _turn(leads, i, j, table[angle, 0], table[angle, 1])
 
 
 def unrotate(leads: NDArray[np.float64], angles: NDArray[np.uint8]) -> None:
     """Undo ``rotate``, in place."""
     table = turns()
-    for (i, j), angle in zip(_pairs(len(leads))[::-1], angles[::-1], strict=True):
+    for (i, j), angle in zip(pairs_of(len(leads))[::-1], angles[::-1], strict=True):
         _turn(leads, i, j, table[angle, 0], -table[angle, 1])
 
 
@@ -97,7 +98,7 @@ def find_angles(leads: NDArray[np.float64]) -> NDArray[np.uint8]:
     # Not by @: threads of a linear algebra library would split the sum, each time elsewhere.
     energy = np.array([[(a * b).sum() for b in leads] for a in leads])
     angles = np.zeros(n_angles_of(n_leads), np.uint8)
-    for at, (i, j) in enumerate(_pairs(n_leads)):
+    for at, (i, j) in enumerate(pairs_of(n_leads)):
         _diagonalise(energy, angles, at, (i, j))
     return angles
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sancodec.entropy.compiled import compiled
 
 MAX_LEVELS = 20
-_REACH = 8
+REACH = 8
+"""Coefficients on either side that a sample is made of."""
 
 # Halves of the symmetric filters, from the centre outwards; those of synthesis have alternating
 # signs and change places.
@@ -42,15 +43,16 @@ _HIGH = (
     0.0,
     0.0,
 )
-_SIGNS = (-1.0) ** np.arange(_REACH + 1)
+_SIGNS = (-1.0) ** np.arange(REACH + 1)
 _ANALYSIS = np.array([_LOW, _HIGH])
 # By the parity of the sample and the distance of the coefficient: an even one is of the low band.
-_SYNTHESIS = np.array(
+SYNTHESIS = np.array(
     [
-        np.where(np.arange(_REACH + 1) % 2 == 0, _HIGH * _SIGNS, _LOW * _SIGNS),
-        np.where(np.arange(_REACH + 1) % 2 == 0, _LOW * _SIGNS, _HIGH * _SIGNS),
+        np.where(np.arange(REACH + 1) % 2 == 0, _HIGH * _SIGNS, _LOW * _SIGNS),
+        np.where(np.arange(REACH + 1) % 2 == 0, _LOW * _SIGNS, _HIGH * _SIGNS),
     ]
 )
+"""(2, REACH + 1) taps of synthesis, by the parity of the sample and the distance from it."""
 
 
 class Band(NamedTuple):
@@ -87,9 +89,9 @@ def bands_of(n_samples: int, n_levels: int) -> list[Band]:
 def _mirrored(signal: NDArray[np.float64], wide: NDArray[np.float64]) -> None:
     """Write a signal into the middle of ``wide``, and what goes on beyond its ends around it."""
     n = signal.size
-    for i in range(-_REACH, n + _REACH):
+    for i in range(-REACH, n + REACH):
         at = abs(i) % (2 * max(n - 1, 1))
-        wide[i + _REACH] = signal[min(at, 2 * (n - 1) - at)]
+        wide[i + REACH] = signal[min(at, 2 * (n - 1) - at)]
 
 
 @compiled
@@ -100,9 +102,9 @@ def _filter(
     for parity in range(2):
         taps = filters[parity]
         for i in range(parity, out.size, 2):
-            at = i + _REACH
+            at = i + REACH
             total = taps[0] * wide[at]
-            for j in range(1, _REACH + 1):
+            for j in range(1, REACH + 1):
                 total += taps[j] * (wide[at - j] + wide[at + j])
             out[i] = total
 
@@ -110,12 +112,12 @@ def _filter(
 @compiled
 def _analyse(leads: NDArray[np.float64], n_levels: int, filters: NDArray[np.float64]) -> None:
     n_samples = leads.shape[1]
-    wide = np.empty(n_samples + 2 * _REACH)
+    wide = np.empty(n_samples + 2 * REACH)
     both = np.empty(n_samples)
     for lead in range(leads.shape[0]):
         n = n_samples
         for _ in range(n_levels):
-            _mirrored(leads[lead, :n], wide[: n + 2 * _REACH])
+            _mirrored(leads[lead, :n], wide[: n + 2 * REACH])
             _filter(wide, filters, both[:n])
             n_low = n - n // 2
             for i in range(n_low):
@@ -128,7 +130,7 @@ def _analyse(leads: NDArray[np.float64], n_levels: int, filters: NDArray[np.floa
 @compiled
 def _synthesise(leads: NDArray[np.float64], n_levels: int, filters: NDArray[np.float64]) -> None:
     n_samples = leads.shape[1]
-    wide = np.empty(n_samples + 2 * _REACH)
+    wide = np.empty(n_samples + 2 * REACH)
     both = np.empty(n_samples)
     sizes = np.empty(n_levels, np.int64)
     n = n_samples
@@ -143,7 +145,7 @@ def _synthesise(leads: NDArray[np.float64], n_levels: int, filters: NDArray[np.f
                 both[2 * i] = leads[lead, i]
             for i in range(n // 2):
                 both[2 * i + 1] = leads[lead, n_low + i]
-            _mirrored(both[:n], wide[: n + 2 * _REACH])
+            _mirrored(both[:n], wide[: n + 2 * REACH])
             _filter(wide, filters, leads[lead, :n])
 
 
@@ -157,5 +159,5 @@ def analyse(leads: NDArray[np.float64], n_levels: int) -> NDArray[np.float64]:
 def synthesise(coefficients: NDArray[np.float64], n_levels: int) -> NDArray[np.float64]:
     """Give back the leads of ``analyse``."""
     leads = coefficients.astype(np.float64)
-    _synthesise(leads, n_levels, _SYNTHESIS)
+    _synthesise(leads, n_levels, SYNTHESIS)
     return leads

@@ -1,0 +1,53 @@
+"""sancodec export: .san files as ONNX graphs and arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sancodec.cli._options import decoder_model_option, force_option, provider_option
+from sancodec.cli._source import opened
+from sancodec.cli._terminal import printable
+from sancodec.errors import ConfigError
+from sancodec.export import export_file
+from sancodec.files import open_file
+from sancodec.segmented_file import SegmentedFile
+
+
+@click.command()
+@click.argument("source", metavar="FILE.san")
+@click.option(
+    "-o", "--output", "directory", required=True, metavar="DIR", help="Folder to write to."
+)
+@provider_option
+@decoder_model_option
+@force_option
+def export(source: str, directory: str, provider: str, model: str | None, force: bool) -> None:
+    """Take a .san file apart into ONNX graphs and arrays, which need nothing of sancodec.
+
+    \b
+    DIR then holds
+      activations.npz   positions, kernels and amplitudes of the SAN layer, and its kernels
+      san.onnx          the graph that makes the SAN layer of them
+      coefficients.npz  of a lossy file what its transform layer keeps
+      transform.onnx    the graph that makes samples of that and of the SAN layer
+      reconstruct.py    a script that does so, with NumPy and ONNX Runtime alone
+
+    The SAN layer comes out as decode --layer san gives it, to the last unit. So do the samples on
+    ONNX Runtime's CPU provider; what a file promises is counted on what decode gives. FILE.san may
+    be - for stdin.
+
+    \b
+    Example:
+      sancodec export 100.san -o parts
+      python parts/reconstruct.py
+    """
+    with opened(source) as stream, open_file(stream, provider=provider, model=model) as file:
+        if isinstance(file, SegmentedFile):
+            raise ConfigError(f"{source}: has several segments, each with layers of its own")
+        exported = export_file(file, Path(directory), force=force)
+    for path in exported.paths:
+        click.echo(printable(str(path)))
+    if exported.left_out:
+        click.echo(f"sancodec: the SAN layer alone: {printable(exported.left_out)}", err=True)
