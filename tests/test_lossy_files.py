@@ -91,7 +91,7 @@ def test_a_size_holds_for_the_whole_file(record: Path, tmp_path: Path) -> None:
         report = encode_file(record, target, CodecConfig(fidelity=TargetSize(ratio=ratio)))
         assert report.cr_source_bits is not None
         # Of files this small, what the restoration will take is foretold with some to spare.
-        assert ratio <= report.cr_source_bits <= 1.03 * ratio
+        assert ratio <= report.cr_source_bits <= 1.09 * ratio
 
 
 @needs_data
