@@ -41,7 +41,7 @@ LAYERS = (
     ("signal_view",),
     ("codec", "san_file"),
     ("segmented_file",),
-    ("inspection", "salvage"),
+    ("inspection", "removal", "salvage"),
     ("records",),
     ("files",),
     ("api",),
