@@ -33,7 +33,7 @@ _AIM, _LATE_AIMS = 0.9985, (0.992, 0.985, 0.97)
 # What passes so far from the target say of leads that hide behind others is of no use.
 _HIDDEN = 1.0
 # A size within this of the target is close enough.
-_CLOSE_SIZE, _AIM_SIZE = 0.985, 0.994
+_CLOSE_SIZE, _AIM_SIZE = 0.992, 0.997
 # Of a step, in the error of the lead: where most coefficients become 0 and few are coded.
 _FIRST_STEP = 3.0
 # Between these PRDN the SAN layer takes ever more of what is coded, and the step may grow.
