@@ -33,7 +33,7 @@ _AIM, _LATE_AIMS = 0.9985, (0.992, 0.985, 0.97)
 # What passes so far from the target say of leads that hide behind others is of no use.
 _HIDDEN = 1.0
 # A size within this of the target is close enough.
-_CLOSE_SIZE, _AIM_SIZE = 0.985, 0.994
+_CLOSE_SIZE, _AIM_SIZE = 0.992, 0.997
 # Of a step, in the error of the lead: where most coefficients become 0 and few are coded.
 _FIRST_STEP = 3.0
 # Between these PRDN the SAN layer takes ever more of what is coded, and the step may grow.
@@ -82,6 +82,7 @@ class StepSearch(ABC):
         self._largest = self._steps + _MOST_GROWTH
         self._turning = np.exp(self._steps) if self._steps.size > 1 else None
         self._best: Coded | None = None
+        self._best_steps = self._steps
         self._seen: list[tuple[float, float]] = []
         self._nearest = math.inf, self._steps, 0.0
         few = encoder.n_samples <= _FEW_SAMPLES
@@ -216,7 +217,7 @@ class StepSearch(ABC):
         if cost < self._nearest[0]:
             self._nearest = cost, self._steps, float(self._errors(coded).max())
         if self._keeps(coded) and (self._best is None or self._better(coded, self._best)):
-            self._best = coded
+            self._best, self._best_steps = coded, self._steps
         return coded
 
     def _or_lossless(self) -> Coded:
@@ -299,6 +300,18 @@ class SizeSearch(StepSearch):
     def __init__(self, encoder: LossyEncoder, plan: EncodingPlan, n_bytes: int, size: Size) -> None:
         super().__init__(encoder, plan, _FIRST_PRDN, size)
         self._n_bytes = n_bytes
+
+    def _approach(self) -> None:
+        """Approach, then move all steps alike from the best ones: bytes come in words."""
+        super()._approach()
+        few, share = self._encoder.n_samples <= _FEW_SAMPLES, 1.0
+        for _ in range(_MAX_POLISHES):
+            best = self._best
+            if not few or best is None or self._close(best) or self._hopeless():
+                break
+            self._steps = self._best_steps + share * math.log(self._size(best) / self._n_bytes)
+            self._try()
+            share *= 1.0 if self._best is not best else 0.6
 
     def _errors(self, coded: Coded) -> NDArray[np.float64]:
         """Give errors over that with which the size would be about right."""
