@@ -22,7 +22,7 @@ from sancodec.fidelity import (
     TargetPrdn,
     TargetSize,
 )
-from sancodec.files import encode_file
+from sancodec.files import delete_originals, encode_file
 
 
 @click.command()
@@ -103,6 +103,12 @@ from sancodec.files import encode_file
     metavar="FILE",
     help="Take this file in, too; may be given several times.",
 )
+@click.option(
+    "--remove-original",
+    is_flag=True,
+    help="Delete the record's files in the end: once the written file was read back from the disk "
+    "and gives all of them back, byte for byte.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
 @jobs_option
@@ -121,6 +127,7 @@ def encode(
     chunk: float | None,
     with_annotations: bool,
     attach: tuple[Path, ...],
+    remove_original: bool,
     no_verify: bool,
     provider: str,
     jobs: int | None,
@@ -143,13 +150,10 @@ def encode(
       sancodec encode 100.dat --prdn 5
     """
     config = CodecConfig(
-        model=model,
-        kernels=kernels,
-        level=level,
-        chunk_seconds=chunk,
-        fidelity=_fidelity(**loss),
+        model=model, kernels=kernels, level=level, chunk_seconds=chunk, fidelity=_fidelity(**loss)
     )
     targets = _targets(records, output)
+    _check_removal(config, wanted=remove_original, verify=not no_verify, piped=output == "-")
 
     def work(record: str) -> None:
         target = targets[record]
@@ -166,9 +170,19 @@ def encode(
                 with_annotations=with_annotations,
                 attach=attach,
             )
+        if remove_original and isinstance(target, Path):
+            delete_originals(Path(record), target, with_annotations=with_annotations)
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))
 
     for_each(context, records, work)
+
+
+def _check_removal(config: CodecConfig, *, wanted: bool, verify: bool, piped: bool) -> None:
+    """Refuse to delete originals that would not come back."""
+    if wanted and (piped or not verify or not isinstance(config.fidelity, Lossless)):
+        raise click.UsageError(
+            "--remove-original needs a file that is lossless, verified, and no pipe"
+        )
 
 
 def _fidelity(

@@ -120,12 +120,14 @@ def encode_base(
         chunk = encode_chunk(base, plan, activations, session)
         misfits: Misfits | None = apart[1]
         if plan.loss is not None:
-            decoded, _ = decode_chunk(chunk.payload, base, plan, base.n_frames, session)
+            decoded = chunk.decoded
+            if decoded is None:
+                decoded, _ = decode_chunk(chunk.payload, base, plan, base.n_frames, session)
             misfits = _beyond_width(plan.structure, samples, _samples(decoded))
         if misfits is not None:
             writer = ByteWriter().u8(FORM_BASE).counted(encode_misfits(misfits)).raw(chunk.payload)
             if len(writer) <= n_raw:
-                return replace(chunk, payload=writer.getvalue())
+                return replace(chunk, payload=writer.getvalue(), decoded=None)
     payload = ByteWriter().u8(FORM_RAW).raw(encode_raw(samples)).getvalue()
     return EncodedChunk(
         payload=payload, san_bytes=0, residual_bytes=n_raw, layers=(), coded=recording

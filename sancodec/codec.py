@@ -78,6 +78,8 @@ class _Tally:
         for layer in chunk.layers:
             self.n_activations += layer.activations.n_activations
             self.n_amplitudes += int(np.count_nonzero(layer.activations.amplitude))
+            if layer.activations.details is not None:
+                self.n_amplitudes += int(np.count_nonzero(layer.activations.details))
 
 
 def _losses(layers: Sequence[SanLayer], span: Recording, group: Group) -> tuple[int, int]:

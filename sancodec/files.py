@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,7 @@ from sancodec.formats.side_files import find_annotations, side_sources
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.progress import Progress
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
+from sancodec.removal import remove_originals
 from sancodec.report import Report
 from sancodec.runtime import open_session
 from sancodec.salvage import LostSpan, Salvage, SegmentedSalvage
@@ -32,6 +34,7 @@ from sancodec.segmented_file import SegmentedFile, open_stream
 
 __all__ = [
     "decode_file",
+    "delete_originals",
     "encode_file",
     "inspect_file",
     "open_file",
@@ -71,10 +74,8 @@ def encode_file(
         Threads that work on chunks, None for one on each processor; the bytes are the same.
     progress : callable, optional
         Called with frames done and in all; verifying counts as much as encoding.
-    with_annotations : bool
-        Whether the annotation files of the record travel along.
-    attach : sequence of Path
-        Further files that do.
+    with_annotations, attach : bool, sequence of Path
+        Whether the annotation files of the record travel along, and further files that do.
 
     Raises
     ------
@@ -93,14 +94,45 @@ def encode_file(
     annotations = find_annotations(source.files) if with_annotations else []
     side_files = side_sources([*annotations, *attach], source.files)
     encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
+    encoding, verifying = _halves(progress) if verify else (progress, None)
     with _pending(target, force) as stream:
-        encoding, verifying = _halves(progress) if verify else (progress, None)
         signals = encoder.encode(source, side_files, stream, encoding)
         if verify:
             encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
     report = replace(report, signals=signals or report.signals, verified=verify)
     return replace(report, encode_seconds=time.perf_counter() - started)
+
+
+def delete_originals(
+    record: Path,
+    written: Path,
+    *,
+    with_annotations: bool = False,
+    provider: str = "auto",
+    jobs: int | None = None,
+) -> list[Path]:
+    """Delete the files of a record once its .san file, read anew, gives all of them back.
+
+    Parameters
+    ----------
+    record, written : Path
+        What was encoded, and to what.
+    with_annotations : bool
+        Whether the annotation files travel along, and are deleted, too.
+
+    Raises
+    ------
+    VerifyError
+        A file does not come back byte for byte; none was deleted.
+    RecordError, CorruptError, OutputError
+        The record or its .san file cannot be read, or a file cannot be deleted.
+    """
+    source = open_record(record)
+    annotations = find_annotations(source.files) if with_annotations else []
+    own = [*(file.path for file in source.files), *annotations]
+    remove_originals(written, own, partial(decode_file, provider=provider, jobs=jobs))
+    return own
 
 
 def decode_file(

