@@ -22,6 +22,9 @@ from sancodec.fidelity import (
     TargetSize,
 )
 from sancodec.files import encode_file
+from sancodec.formats import edf
+
+_SUFFIXES = (".hea", ".dat", ".mat", *edf.SUFFIXES)
 
 
 @click.command()
@@ -209,8 +212,8 @@ def _targets(records: tuple[str, ...], output: str | None) -> dict[str, Path | B
 
 
 def _san_name(record: Path) -> Path:
-    # The name of a record may hold dots of its own: only endings of WFDB's files are taken off.
-    stem = record.stem if record.suffix.lower() in {".hea", ".dat", ".mat"} else record.name
+    # The name of a record may hold dots of its own: only known endings are taken off.
+    stem = record.stem if record.suffix.lower() in _SUFFIXES else record.name
     return record.with_name(f"{stem}.san")
 
 

@@ -13,6 +13,7 @@ from sancodec.config import CodecConfig
 from sancodec.errors import CorruptError, VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.bundle import SegmentTable, begin_bundle, finish_bundle
+from sancodec.formats.edf import EdfRecord
 from sancodec.formats.originals import OriginalFile
 from sancodec.formats.output import staged
 from sancodec.formats.restoration import RecordShape, Restorer, check, restore
@@ -46,7 +47,7 @@ class RecordEncoder:
 
     def encode(
         self,
-        source: WfdbRecord | SegmentedRecord,
+        source: WfdbRecord | EdfRecord | SegmentedRecord,
         side_files: Sequence[SourceFile],
         stream: BinaryIO,
         progress: Progress | None,
@@ -55,11 +56,11 @@ class RecordEncoder:
 
         Of a record of several segments that is nothing: each has its own.
         """
-        if isinstance(source, WfdbRecord):
-            signals = self._encode_one(source, side_files, stream, progress)
-        else:
+        if isinstance(source, SegmentedRecord):
             signals = ()
             self._encode_segments(source, side_files, stream, progress)
+        else:
+            signals = self._encode_one(source, side_files, stream, progress)
         stream.flush()
         return signals
 
@@ -77,7 +78,7 @@ class RecordEncoder:
 
     def _encode_one(
         self,
-        source: WfdbRecord,
+        source: WfdbRecord | EdfRecord,
         side_files: Sequence[SourceFile],
         stream: BinaryIO,
         progress: Progress | None,
