@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,9 @@ from sancodec.formats.source_files import SourceFile
 from sancodec.recording import Channel, Recording
 
 SUFFIXES = (".edf", ".bdf", ".rec")
+_NOT_CALIBRATED = (1.0, 0)
+_LEAST_GAIN = Fraction(1, 10**300)
+_MAX_BASELINE = 1 << 62
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,11 +155,12 @@ def _signals_of(header: EdfHeader) -> list[EdfSignal]:
 
 def _make_layout(header: EdfHeader, path: Path) -> BlockLayout:
     """Divide a data record into frames, channels and holes."""
-    holes: list[tuple[int, int]] = []
+    # How many bytes of annotations stand behind so many channels.
+    holes: Counter[int] = Counter()
     numbers: list[int] = []
     for own in header.signals:
         if own.is_annotations:
-            holes.append((len(numbers), own.n_samples * header.sample_bytes))
+            holes[len(numbers)] += own.n_samples * header.sample_bytes
         elif own.n_samples:
             numbers.append(own.n_samples)
     if not numbers:
@@ -165,13 +170,13 @@ def _make_layout(header: EdfHeader, path: Path) -> BlockLayout:
     if not header.duration:
         raise RecordError(f"{path}: data records of 0 seconds; there is no sampling frequency")
     n_frames = math.gcd(*numbers)
-    blocks = Blocks(format=8 * header.sample_bytes, n_frames=n_frames, holes=tuple(holes))
+    blocks = Blocks(format=8 * header.sample_bytes, n_frames=n_frames, holes=tuple(holes.items()))
     layout = BlockLayout(blocks=blocks, samples_per_frame=tuple(n // n_frames for n in numbers))
     n_frame_samples = sum(layout.samples_per_frame)
     for what, found, most in (
         ("signals", len(numbers), MAX_CHANNELS),
         ("samples in the shortest time that has whole samples", n_frame_samples, MAX_FRAME_SAMPLES),
-        ("bytes of annotations in a data record", max([0, *(n for _, n in holes)]), MAX_HOLE_BYTES),
+        ("bytes of annotations in a data record", max(holes.values(), default=0), MAX_HOLE_BYTES),
         ("bytes in a data record", layout.block_bytes, MAX_BLOCK_BYTES),
     ):
         if found > most:
@@ -180,24 +185,34 @@ def _make_layout(header: EdfHeader, path: Path) -> BlockLayout:
 
 
 def _make_channel(signal: EdfSignal, samples_per_frame: int) -> Channel:
-    """Give a channel in WFDB's words; of a signal that is not calibrated with gain 1."""
-    gain, baseline, adc_res, adc_zero = Fraction(1), 0, 0, 0
+    """Give a channel in WFDB's words."""
+    adc_res = adc_zero = 0
     if signal.digital is not None:
         low, high = signal.digital
         adc_res = int(abs(high - low)).bit_length()
         adc_zero = int((low + high + 1) // 2)
-        if signal.physical is not None and low != high:
-            least, most = signal.physical
-            if least != most:
-                gain = (high - low) / (most - least)
-                # A baseline is an integer: physical values are off by up to half a unit of the ADC.
-                baseline = round(low - least * gain)
+    gain, baseline = _calibrate(signal)
     return Channel(
         name=signal.label,
         units=signal.units,
-        adc_gain=float(gain),
+        adc_gain=gain,
         baseline=baseline,
         adc_res=adc_res,
         adc_zero=adc_zero,
         samples_per_frame=samples_per_frame,
     )
+
+
+def _calibrate(signal: EdfSignal) -> tuple[float, int]:
+    """Give gain and baseline; 1 and 0 of a signal whose bounds say none."""
+    if signal.physical is None or signal.digital is None:
+        return _NOT_CALIBRATED
+    (least, most), (low, high) = signal.physical, signal.digital
+    if least == most or low == high:
+        return _NOT_CALIBRATED
+    gain = (high - low) / (most - least)
+    # A baseline is an integer: physical values are off by up to half a unit of the ADC.
+    baseline = round(low - least * gain)
+    if not _LEAST_GAIN < abs(gain) < 1 / _LEAST_GAIN or abs(baseline) > _MAX_BASELINE:
+        return _NOT_CALIBRATED
+    return float(gain), baseline

@@ -17,6 +17,7 @@ MAGIC_BYTES = 8
 _FIXED_BYTES = 256
 _SIGNAL_BYTES = 256
 _MAX_SIGNALS = 9999
+_MAX_DIGITAL = 1 << 31
 _ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
 _INTEGER = re.compile(r"[-+]?\d{1,8}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
@@ -34,7 +35,7 @@ class EdfSignal:
     ----------
     label, units : str
     physical, digital : (Fraction, Fraction) or None
-        Least and largest value; None where a field is no number.
+        Least and largest value; None where a field is no number, or none that can be.
     n_samples : int
         In a data record.
     """
@@ -143,7 +144,7 @@ def _signal(columns: list[list[bytes]], i: int, name: str) -> EdfSignal:
         label=_text(label),
         units=_text(units),
         physical=_pair(least, most),
-        digital=_pair(low, high),
+        digital=_pair(*(None if n is None or abs(n) > _MAX_DIGITAL else n for n in (low, high))),
         n_samples=_count(n_samples, f"samples of signal {i + 1} in a data record", name),
     )
 
