@@ -114,38 +114,33 @@ class ArraySource:
 
 
 def write_npy(
-    path: Path,
+    stream: BinaryIO,
     channels: Sequence[Channel],
     n_frames: int,
     spans: Iterable[Recording],
-    *,
-    force: bool = False,
-) -> Path:
+    name: str,
+) -> None:
     """Write samples as an (n_frames, n_channels) int32 array in NumPy's format, span by span.
 
     Raises
     ------
     RecordError
         The channels have different sampling frequencies.
-    OutputError
-        The file exists already and ``force`` is not set, or it cannot be written.
     """
     if any(channel.samples_per_frame != 1 for channel in channels):
-        raise RecordError(f"{path}: mixed sampling frequencies fit no array; write WFDB instead")
+        raise RecordError(f"{name}: mixed sampling frequencies fit no array; write WFDB instead")
     layout: dict[str, Any] = {
         "descr": "<i4",
         "fortran_order": False,
         "shape": (n_frames, len(channels)),
     }
-    with PendingFiles([path], force=force) as pending:
-        np.lib.format.write_array_header_1_0(pending.files[0], layout)
-        n_written = 0
-        for span in spans:
-            pending.files[0].write(np.ascontiguousarray(span.interleaved(), "<i4").data)
-            n_written += span.n_frames
-        if n_written != n_frames:
-            raise RecordError(f"{path}: {n_written} frames to write, expected {n_frames}")
-        return pending.commit()[0]
+    np.lib.format.write_array_header_1_0(stream, layout)
+    n_written = 0
+    for span in spans:
+        stream.write(np.ascontiguousarray(span.interleaved(), "<i4").data)
+        n_written += span.n_frames
+    if n_written != n_frames:
+        raise RecordError(f"{name}: {n_written} frames to write, expected {n_frames}")
 
 
 def write_wfdb(

@@ -19,13 +19,15 @@ from sancodec.formats.blocks import (
     Blocks,
 )
 from sancodec.formats.channels import MAX_CHANNELS, MAX_FRAME_SAMPLES
-from sancodec.formats.edf_header import EdfHeader, EdfSignal, parse_edf_header
+from sancodec.formats.edf_header import EdfHeader, EdfSignal, is_edf, parse_edf_header
 from sancodec.formats.edf_remaking import EdfRemaker
 from sancodec.formats.originals import IN_BLOCKS
 from sancodec.formats.output import find_name_problem
 from sancodec.formats.restoration import RecordShape, Restorer, describe_whole
 from sancodec.formats.source_files import SourceFile
 from sancodec.recording import Channel, Recording
+
+__all__ = ["SUFFIXES", "EdfRecord", "is_edf"]
 
 SUFFIXES = (".edf", ".bdf", ".rec")
 _NOT_CALIBRATED = (1.0, 0)
