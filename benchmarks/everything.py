@@ -161,8 +161,7 @@ def _kind(channels: Sequence[Channel], fs: float) -> str:
 def _parts(source: WfdbRecord | SegmentedRecord) -> list[Recording]:
     if isinstance(source, WfdbRecord):
         return [source.read(0, source.n_frames)]
-    numbers = [segment.member for segment in source.segments if segment.member is not None]
-    return [part for number in numbers for part in _parts(source.members[number])]
+    return [part for member in source.members for part in _parts(member)]
 
 
 def _flac_bytes(parts: Iterable[Recording]) -> int | None:

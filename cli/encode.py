@@ -1,9 +1,13 @@
-"""sancodec encode: WFDB records to .san files."""
+"""sancodec encode: records to .san files."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,14 +21,16 @@ from sancodec.fidelity import (
     Fidelity,
     Lossless,
     MaxError,
+    MeanPrdn,
     SanOnly,
     TargetPrdn,
     TargetSize,
 )
-from sancodec.files import encode_file
-from sancodec.formats import edf
+from sancodec.files import delete_originals, encode_file
+from sancodec.formats.sources import SUFFIXES, suffix_of
 
-_SUFFIXES = (".hea", ".dat", ".mat", *edf.SUFFIXES)
+_START_BYTES = 16
+_SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
 
 
 @click.command()
@@ -65,6 +71,12 @@ _SUFFIXES = (".hea", ".dat", ".mat", *edf.SUFFIXES)
     "deviation from its mean.",
 )
 @click.option(
+    "--mean-prdn",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="PERCENT",
+    help="The same for the mean over the channels, some of which may then lose more.",
+)
+@click.option(
     "--max-error",
     metavar="N|NuV[,...]",
     help="No sample off by more than this: ADC units (3), or a unit of the channel (10uV); one "
@@ -99,6 +111,23 @@ _SUFFIXES = (".hea", ".dat", ".mat", *edf.SUFFIXES)
     metavar="FILE",
     help="Take this file in, too; may be given several times.",
 )
+@click.option(
+    "--remove-original",
+    is_flag=True,
+    help="Delete the record's files in the end: once the written file was read back from the disk "
+    "and gives all of them back, byte for byte.",
+)
+@click.option(
+    "--fs",
+    type=click.FloatRange(0, min_open=True),
+    metavar="HZ",
+    help="Sampling frequency of a table (.csv) or an array (.npy), which say none.",
+)
+@click.option(
+    "--keep-time",
+    is_flag=True,
+    help="Keep the column of time of a table as a channel, instead of following it from --fs.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
 @jobs_option
@@ -117,6 +146,9 @@ def encode(
     chunk: float | None,
     with_annotations: bool,
     attach: tuple[Path, ...],
+    remove_original: bool,
+    fs: float | None,
+    keep_time: bool,
     no_verify: bool,
     provider: str,
     jobs: int | None,
@@ -124,34 +156,36 @@ def encode(
     as_json: bool,
     **loss: Any,
 ) -> None:
-    """Compress WFDB records, each to one .san file.
+    """Compress records, each to one .san file.
 
-    Nothing is lost, and a file gives back all files of its record, unless --prdn, --max-error,
-    --ratio, --bits-per-sample or --san-only says how much may be lost: then it decodes to a new
-    record of the signals as they come back.
+    Nothing is lost, and a file gives back all files of its record, unless --prdn, --mean-prdn,
+    --max-error, --ratio, --bits-per-sample or --san-only says how much may be lost: then it decodes
+    to a new record of the signals as they come back.
 
-    RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat).
+    RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat); an
+    EDF, EDF+ or BDF file (night.edf), whose gaps (EDF+D) are given back but not put into the signal;
+    a table of decimal numbers (.csv), or an integer array (.npy). Of tables and arrays the samples
+    come back, not the bytes of the file. - is one of these files from stdin.
 
     \b
     Example:
+      sancodec encode night.edf
+      sancodec encode lead.csv --fs 250
       sancodec encode 100.dat
       sancodec encode mitdb/*.hea -o compressed --json
       sancodec encode 100.dat --prdn 5
     """
     config = CodecConfig(
-        model=model,
-        kernels=kernels,
-        level=level,
-        chunk_seconds=chunk,
-        fidelity=_fidelity(**loss),
+        model=model, kernels=kernels, level=level, chunk_seconds=chunk, fidelity=_fidelity(**loss)
     )
     targets = _targets(records, output)
+    _check_removal(config, wanted=remove_original, verify=not no_verify, piped=output == "-")
 
     def work(record: str) -> None:
         target = targets[record]
-        with progress_bar(record) as progress:
+        with _named(record) as path, progress_bar(record) as progress:
             report = encode_file(
-                Path(record),
+                path,
                 target,
                 config,
                 verify=not no_verify,
@@ -161,15 +195,43 @@ def encode(
                 progress=progress,
                 with_annotations=with_annotations,
                 attach=attach,
+                fs=fs,
+                keep_time=keep_time,
             )
+        if remove_original and isinstance(target, Path):
+            delete_originals(Path(record), target, with_annotations=with_annotations)
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))
 
     for_each(context, records, work)
 
 
+@contextmanager
+def _named(record: str) -> Iterator[Path]:
+    """Give the path of a record; of stdin that of a temporary file with all of it."""
+    if record != "-":
+        yield Path(record)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        start = sys.stdin.buffer.read(_START_BYTES)
+        path = Path(folder) / f"stdin{suffix_of(start)}"
+        with path.open("wb") as spooled:
+            spooled.write(start)
+            shutil.copyfileobj(sys.stdin.buffer, spooled)
+        yield path
+
+
+def _check_removal(config: CodecConfig, *, wanted: bool, verify: bool, piped: bool) -> None:
+    """Refuse to delete originals that would not come back."""
+    if wanted and (piped or not verify or not isinstance(config.fidelity, Lossless)):
+        raise click.UsageError(
+            "--remove-original needs a file that is lossless, verified, and no pipe"
+        )
+
+
 def _fidelity(
     *,
     prdn: float | None,
+    mean_prdn: float | None,
     max_error: str | None,
     ratio: float | None,
     bits_per_sample: float | None,
@@ -179,6 +241,8 @@ def _fidelity(
     asked: list[Fidelity] = []
     if prdn is not None:
         asked.append(TargetPrdn(prdn))
+    if mean_prdn is not None:
+        asked.append(MeanPrdn(mean_prdn))
     if max_error is not None:
         asked.append(MaxError(tuple(max_error.split(","))))
     if ratio is not None:
@@ -189,7 +253,8 @@ def _fidelity(
         asked.append(SanOnly())
     if len(asked) > 1:
         raise click.UsageError(
-            "--prdn, --max-error, --ratio, --bits-per-sample, --san-only: choose one of them"
+            "--prdn, --mean-prdn, --max-error, --ratio, --bits-per-sample, --san-only: choose one "
+            "of them"
         )
     return asked[0] if asked else Lossless()
 
@@ -212,6 +277,8 @@ def _targets(records: tuple[str, ...], output: str | None) -> dict[str, Path | B
 
 
 def _san_name(record: Path) -> Path:
+    if str(record) == "-":
+        return Path("stdin.san")
     # The name of a record may hold dots of its own: only known endings are taken off.
     stem = record.stem if record.suffix.lower() in _SUFFIXES else record.name
     return record.with_name(f"{stem}.san")

@@ -11,9 +11,9 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from sancodec.errors import TruncatedError
+from sancodec.errors import CorruptError, TruncatedError
 from sancodec.formats.channels import (
     MAX_CHANNELS,
     MAX_FRAME_SAMPLES,
@@ -186,8 +186,11 @@ class BundleReader:
         )
 
     def member(self, i: int) -> Window:
-        """Give member ``i`` as a stream."""
-        return Window(self._source, self.offsets[i], self.table.member_sizes[i])
+        """Give member ``i`` as a stream; CorruptError where it has segments itself."""
+        member = Window(self._source, self.offsets[i], self.table.member_sizes[i])
+        if is_bundle(cast(BinaryIO, member)):
+            raise CorruptError(f"{self._name}: member {i}: a segment that has segments itself")
+        return member
 
     def account(self) -> list[Span]:
         """Give what the bytes are that are none of a member's."""

@@ -70,7 +70,10 @@ def read_csv(path: Path, fs: float | None, *, keep_time: bool = False) -> CsvTab
     if len(layout.places) == first:
         raise RecordError(f"{path}: a column of time and no other")
     return CsvTable(
-        channels=tuple(_make_channel(*own) for own in list(zip(layout.names, layout.places, strict=True))[first:]),
+        channels=tuple(
+            _make_channel(*own)
+            for own in list(zip(layout.names, layout.places, strict=True))[first:]
+        ),
         fs=fs,
         samples=_spool(path, layout, first),
     )
@@ -176,7 +179,9 @@ def _find_fs(path: Path, layout: _Layout, fs: float | None) -> float:
         first, last = _ends(time for _, time in times)
         if layout.n_rows < 2 or last <= first:
             raise RecordError(f"{path}: no sampling frequency in its time; give it with --fs")
-        fs = float(round((layout.n_rows - 1) / (last - first)) or (layout.n_rows - 1) / (last - first))
+        fs = float(
+            round((layout.n_rows - 1) / (last - first)) or (layout.n_rows - 1) / (last - first)
+        )
         times = ((n, _scaled(own[0], layout.places[0]) * unit) for n, own in _rows(path, layout))
     start, exact = None, Fraction(fs)
     for i, (number, time) in enumerate(times):
@@ -249,8 +254,7 @@ def write_csv(
     stream.write((",".join(map(_spell_name, channels)) + "\n").encode("utf-8"))
     for span in spans:
         columns = [
-            _spell(signal, channel)
-            for signal, channel in zip(span.signals, channels, strict=True)
+            _spell(signal, channel) for signal, channel in zip(span.signals, channels, strict=True)
         ]
         lines = map(",".join, zip(*columns, strict=True))
         stream.write("".join(f"{line}\n" for line in lines).encode("ascii"))
@@ -263,9 +267,7 @@ def _spell_name(channel: Channel) -> str:
 
 def _spell(signal: NDArray[np.int32], channel: Channel) -> list[str]:
     places = next((p for p in range(_MAX_PLACES + 1) if 10.0**p == channel.adc_gain), None)
-    texts = {
-        value: _spell_value(value, channel, places) for value in np.unique(signal).tolist()
-    }
+    texts = {value: _spell_value(value, channel, places) for value in np.unique(signal).tolist()}
     return [texts[value] for value in signal.tolist()]
 
 

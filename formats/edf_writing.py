@@ -152,7 +152,9 @@ def _spell_nearly(number: Fraction) -> str | None:
     for places in range(7, -1, -1):
         scaled = round(number * 10**places)
         digits = str(abs(scaled)).zfill(places + 1)
-        text = f"{digits[:-places]}.{digits[-places:]}".rstrip("0").rstrip(".") if places else digits
+        text = (
+            f"{digits[:-places]}.{digits[-places:]}".rstrip("0").rstrip(".") if places else digits
+        )
         text = "-" * (scaled < 0) + text
         if len(text) <= 8:
             return text

@@ -1,9 +1,9 @@
 """What a header says of how leads are coded, readable without decoding anything.
 
-There are four layouts. The first one holds a record whose groups follow from its channels, with
+There are five layouts. The first one holds a record whose groups follow from its channels, with
 at most one SAN layer, at the pace of an ECG; the second one holds any other. The third one puts a
 structure before one of these, which then speaks of the base leads. The fourth puts the numbers
-that every chunk begins with before any other.
+that every chunk begins with before any other, and the fifth principal kernels of SAN layers.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ ORDER_REVERSED = 1
 MIN_EXPONENT, MAX_EXPONENT = -21, 27
 MAX_KERNELS = 64
 MAX_KERNEL_NUMBERS = 1 << 22
+MAX_DETAILS_BYTES = 1 << 15
 _MAX_NAME_BYTES = 64
 # No record has no group: where their number would stand, this says that another layout follows.
 _ANOTHER_LAYOUT = 0
 _LAYERED = 2
 _STRUCTURED = 3
 _STARTED = 4
+_DETAILED = 5
 _MAX_STRUCTURE_BYTES = 1 << 15
 _MAX_STARTS_BYTES = 1 << 15
 
@@ -89,6 +91,8 @@ class CodecParameters:
         Number of base leads; 0 without a structure.
     starts : bytes
         What chunks begin with, as ``sancodec.parameters`` writes it, or nothing.
+    details : bytes
+        The principal kernels of the layers, as ``sancodec.parameters`` writes them, or nothing.
     """
 
     orders: tuple[int, ...]
@@ -97,6 +101,7 @@ class CodecParameters:
     structure: bytes = b""
     n_base: int = 0
     starts: bytes = b""
+    details: bytes = b""
 
 
 def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> list[list[int]]:
@@ -121,6 +126,8 @@ def encode_parameters(parameters: CodecParameters) -> bytes:
     writer = ByteWriter()
     if parameters.starts:
         writer.varint(_ANOTHER_LAYOUT).varint(_STARTED).counted(parameters.starts)
+    if parameters.details:
+        writer.varint(_ANOTHER_LAYOUT).varint(_DETAILED).counted(parameters.details)
     if parameters.structure:
         writer.varint(_ANOTHER_LAYOUT).varint(_STRUCTURED)
         writer.varint(parameters.n_base).counted(parameters.structure)
@@ -157,11 +164,14 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
     """
     reader = ByteReader(parameters, f"{name}: codec parameters")
     n_groups, layout = _take_layout(reader, n_channels)
-    starts = b""
+    starts = details = b""
     if layout == _STARTED:
         starts = reader.counted("starts", _MAX_STARTS_BYTES)
         if not starts:
             raise reader.corrupt("starts", "no bytes")
+        n_groups, layout = _take_layout(reader, n_channels)
+    if layout == _DETAILED:
+        details = reader.counted("principal kernels", MAX_DETAILS_BYTES)
         n_groups, layout = _take_layout(reader, n_channels)
     if layout != _STRUCTURED:
         found = _take_rest(reader, layout, n_groups, n_channels)
@@ -174,7 +184,7 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
         found = _take_rest(reader, layout, n_groups, n_base)
         found = replace(found, structure=structure, n_base=n_base)
     reader.expect_end("codec parameters")
-    return replace(found, starts=starts)
+    return replace(found, starts=starts, details=details)
 
 
 def _take_layout(reader: ByteReader, n_channels: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sancodec.formats.dat import DatPacker
 from sancodec.formats.listing import FILE_HASH_BYTES, encode_originals
@@ -23,8 +24,8 @@ _SIGNAL_LINE = re.compile(
     rb"(\s*\S+\s+\S+\s+\S+\s+[-+]?\d+\s+[-+]?\d+\s+)([-+]?\d+)(?:(\s+)([-+]?\d+))?(?=\s|$)"
 )
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|$)")
-# How much the texts of two checksums may differ in length, compressed or not.
-_SLACK = 8
+# The numbers of other samples may compress to a few bytes more.
+_SLACK = 4
 
 
 class Remaker:
@@ -70,13 +71,20 @@ class Remaker:
     @property
     def n_bytes(self) -> int:
         """About how many bytes ``finish`` will give: never fewer."""
+        frame = self._first_frame
+        others = replace(frame, signals=tuple(~signal // 3 for signal in frame.signals))
+        return max(map(self._n_bytes_with, (frame, others))) + _SLACK
+
+    def _n_bytes_with(self, frame: Recording) -> int:
+        """Give the bytes of ``finish`` if these samples were all."""
         blank = [made.described(os.urandom(FILE_HASH_BYTES), 1 << 40) for made in self._files]
         facts = SampleFacts()
-        facts.feed(self._first_frame)
-        text = compress_header(self._header, facts, blank)[1]
-        header = self._header_file(self._header, (0, text))
-        encoded = encode_originals([header, *blank, *self._side_files], self._shape)
-        return len(encoded) + _SLACK * (1 + len(self._first))
+        facts.feed(frame)
+        first = [int(signal[0]) for signal in frame.signals]
+        totals = [int(signal.sum(dtype="int64")) for signal in frame.signals]
+        text = _with_values(self._header, first, totals)
+        header = self._header_file(text, compress_header(text, facts, blank))
+        return len(encode_originals([header, *blank, *self._side_files], self._shape))
 
     def feed(self, span: Recording) -> None:
         """Take the next span as it is decoded."""

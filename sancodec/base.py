@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
+from sancodec.errors import CorruptError
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, SanLayer
 from sancodec.recording import Channel, Recording, RecordSource
@@ -21,6 +22,7 @@ from sancodec.san.synthesis import Activations
 from sancodec.structure.misfits import Misfits, decode_misfits, encode_misfits
 from sancodec.structure.record import base_channels
 from sancodec.structure.search import find, holds
+from sancodec.structure.stages import outwards
 from sancodec.structure.structure import Structure
 
 FORM_RAW = 0
@@ -70,6 +72,10 @@ class BaseSource:
         self.missing: tuple[int | None, ...] = (None,) * len(self.channels)
         self._whole = self._base(0, source.n_frames) if whole else None
 
+    def gains(self) -> NDArray[np.float64]:
+        """Give by how much each channel of the record moves with each base lead."""
+        return self._structure.gains()
+
     def read(self, start: int, stop: int) -> Recording:
         """Give the base frames ``start`` to ``stop`` (exclusive)."""
         if self._whole is not None:
@@ -99,7 +105,10 @@ def encode_base(
     activations: Sequence[Activations],
     session: SynthesisSession | None,
 ) -> EncodedChunk:
-    """Code one span by the plan of its base record; raw where that is no larger."""
+    """Code one span by the plan of its base record; raw where that is no larger.
+
+    With a loss, misfits are only what brings samples back into the width of their lead.
+    """
     assert plan.structure is not None
     samples = _samples(recording)
     n_raw = raw_size(samples)
@@ -109,13 +118,39 @@ def encode_base(
         channels = base_channels(plan.structure, recording.channels)
         base = _recording(recording.name, fs, channels, apart[0])
         chunk = encode_chunk(base, plan, activations, session)
-        writer = ByteWriter().u8(FORM_BASE).counted(encode_misfits(apart[1])).raw(chunk.payload)
-        if len(writer) <= n_raw:
-            return replace(chunk, payload=writer.getvalue())
+        misfits: Misfits | None = apart[1]
+        if plan.loss is not None:
+            decoded = chunk.decoded
+            if decoded is None:
+                decoded, _ = decode_chunk(chunk.payload, base, plan, base.n_frames, session)
+            misfits = _beyond_width(plan.structure, samples, _samples(decoded))
+        if misfits is not None:
+            writer = ByteWriter().u8(FORM_BASE).counted(encode_misfits(misfits)).raw(chunk.payload)
+            if len(writer) <= n_raw:
+                return replace(chunk, payload=writer.getvalue(), decoded=None)
     payload = ByteWriter().u8(FORM_RAW).raw(encode_raw(samples)).getvalue()
     return EncodedChunk(
         payload=payload, san_bytes=0, residual_bytes=n_raw, layers=(), coded=recording
     )
+
+
+def _beyond_width(
+    structure: Structure, samples: NDArray[np.int32], base: NDArray[np.int32]
+) -> Misfits | None:
+    """Give what is to be added so that no lead needs more bits than its samples have.
+
+    What follows from leads that are not exact may leave what a signal file can hold, or become
+    the least number of that width, which stands for no sample. None where it leaves int32.
+    """
+    try:
+        guess = outwards(structure.stages, base.astype(np.int64), samples.shape[1])
+    except CorruptError:
+        return None
+    lowest = samples.min(axis=1, keepdims=True).astype(np.int64)
+    largest = np.maximum(samples.max(axis=1, keepdims=True), -1 - lowest)
+    limit = np.array([[1 << int(magnitude).bit_length()] for magnitude in largest.ravel()])
+    inside = np.clip(guess, np.minimum(1 - limit, lowest), limit - 1)
+    return Misfits.between(inside, guess)
 
 
 def decode_base(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ from sancodec.residual.transform.coding import decode_transform, encode_transfor
 from sancodec.residual.wide import decode_wide, encode_wide
 from sancodec.runtime import SynthesisSession
 from sancodec.san.coding import decode_activations, encode_activations
+from sancodec.san.details import decode_details, encode_details
 from sancodec.san.synthesis import Activations
 
 MODE_RAW = 0
@@ -78,7 +80,8 @@ _LOSSY_DECODERS = {
 class EncodedChunk:
     """A chunk's payload, how it divides, and its SAN layers, in the order of the plan's.
 
-    ``coded`` is what the layers are of: the span, or the base leads that it follows from.
+    ``coded`` is what the layers are of: the span, or the base leads that it follows from;
+    ``decoded`` what the payload decodes to, where the encoder knows without decoding.
     """
 
     payload: bytes
@@ -86,6 +89,15 @@ class EncodedChunk:
     residual_bytes: int
     layers: tuple[SanLayer, ...]
     coded: Recording
+    decoded: Recording | None = None
+
+
+class _Residual(NamedTuple):
+    """A residual's mode and bytes; the samples it decodes to, where the encoder knows."""
+
+    mode: int
+    payload: bytes
+    samples: NDArray[np.int32] | None = None
 
 
 def encode_chunk(
@@ -98,6 +110,7 @@ def encode_chunk(
     writer = ByteWriter()
     san_bytes = residual_bytes = 0
     found: list[SanLayer] = []
+    decoded: dict[int, NDArray[np.int32]] = {}
     for number, group in enumerate(plan.groups):
         samples = leads_of(recording, group)
         layers = []
@@ -109,29 +122,44 @@ def encode_chunk(
             layers.append(reconstruct(own, san, samples.shape, session))
             writer.counted(coded)
             san_bytes += len(coded)
-        mode, residual = _encode_residual(samples, group, plan, layers)
+            if san.details is not None:
+                coded = encode_details(own, san.details)
+                writer.counted(coded)
+                san_bytes += len(coded)
+        mode, residual, known = _encode_residual(samples, group, plan, layers)
         writer.u8(mode).counted(residual)
         residual_bytes += len(residual)
         found += layers
+        if known is not None:
+            decoded |= dict(zip(group.channels, known, strict=True))
     return EncodedChunk(
         payload=writer.getvalue(),
         san_bytes=san_bytes,
         residual_bytes=residual_bytes,
         layers=tuple(found),
         coded=recording,
+        decoded=_if_all(recording, decoded),
     )
+
+
+def _if_all(recording: Recording, decoded: dict[int, NDArray[np.int32]]) -> Recording | None:
+    """Give the recording as it is decoded, where that is known of all of its channels."""
+    n_channels = len(recording.channels)
+    if len(decoded) < n_channels:
+        return None
+    return replace(recording, signals=tuple(decoded[i] for i in range(n_channels)))
 
 
 def _encode_residual(
     samples: NDArray[np.int32], group: Group, plan: ChunkPlan, layers: Sequence[SanLayer]
-) -> tuple[int, bytes]:
+) -> _Residual:
     known = regressors(samples.shape, group, layers)
     exact = partial(_encode_exact, plan.level, ())
     if plan.loss is not None:
         lossy = _encode_lossy(samples, known, plan.loss.of(group.channels), exact)
-        if lossy is not None and len(lossy[1]) < raw_size(samples):
+        if lossy is not None and len(lossy.payload) < raw_size(samples):
             return lossy
-    return _encode_exact(plan.level, group.starts, samples, *known)
+    return _Residual(*_encode_exact(plan.level, group.starts, samples, *known), samples)
 
 
 def _encode_exact(  # noqa: PLR0917
@@ -163,14 +191,14 @@ def _starting(mode: int, starts: Starts) -> tuple[Starts, ...]:
 
 def _encode_lossy(
     samples: NDArray[np.int32], known: Known, loss: LeadLoss, exact: Encoder
-) -> tuple[int, bytes] | None:
+) -> _Residual | None:
     """Code as the loss says: by coefficients alone, with corrections, or in steps."""
     if loss.max_errors is None:
-        return MODE_TRANSFORM, encode_transform(samples, *known, loss)
+        return _Residual(MODE_TRANSFORM, *encode_transform(samples, *known, loss))
     if not loss.steps.any():
-        return MODE_STEPPED, encode_stepped(samples, known, loss, exact)
+        return _Residual(MODE_STEPPED, encode_stepped(samples, known, loss, exact))
     bounded = encode_bounded(samples, *known, loss)
-    return None if bounded is None else (MODE_BOUNDED, bounded)
+    return None if bounded is None else _Residual(MODE_BOUNDED, *bounded)
 
 
 def decode_chunk(
@@ -269,6 +297,10 @@ def _take_layers(
         coded = reader.counted("activations", reader.remaining)
         limit = shape[1] + san.bank.n_taps
         activations = decode_activations(coded, san.bank.n_kernels, len(san.leads), limit)
+        if san.details is not None:
+            coded = reader.counted("principal amplitudes", reader.remaining)
+            found = decode_details(coded, activations.kernel, san.details)
+            activations = replace(activations, details=found)
         layers.append(reconstruct(activations, san, shape, session))
     return layers
 

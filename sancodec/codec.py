@@ -19,12 +19,12 @@ from sancodec.carried import CHUNK_SAMPLES
 from sancodec.chunk import EncodedChunk, encode_chunk
 from sancodec.config import CodecConfig
 from sancodec.errors import RecordError
-from sancodec.fidelity import Lossless
+from sancodec.fidelity import Lossless, MaxError, SanOnly
 from sancodec.formats.container import ContainerWriter, Header, Summary
 from sancodec.formats.header import FIDELITY_LOSSLESS, LEVELS
 from sancodec.formats.parameters import encode_parameters
 from sancodec.layers import ChunkPlan, Group, SanLayer, groups_of, regressors, to_adc_units
-from sancodec.lossy import LossyEncoder
+from sancodec.lossy import Coded, LossyEncoder
 from sancodec.lossy_file import LossyFile
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import header_kernels, parameters_of
@@ -36,6 +36,7 @@ from sancodec.runtime import SynthesisSession, open_session
 from sancodec.sample_hash import SampleHash
 from sancodec.spans import WideSpan, wide_spans
 from sancodec.structure.record import with_derived
+from sancodec.structure.structure import Structure
 
 LOSS_WINDOW = 1000
 
@@ -77,6 +78,8 @@ class _Tally:
         for layer in chunk.layers:
             self.n_activations += layer.activations.n_activations
             self.n_amplitudes += int(np.count_nonzero(layer.activations.amplitude))
+            if layer.activations.details is not None:
+                self.n_amplitudes += int(np.count_nonzero(layer.activations.details))
 
 
 def _losses(layers: Sequence[SanLayer], span: Recording, group: Group) -> tuple[int, int]:
@@ -153,16 +156,12 @@ def encode_stream(
         header, plan, pieces = _lossy_pieces(source, config, encoder, n_beside)
     writer = ContainerWriter(target, header)
     tally, samples_hash = _Tally(), SampleHash()
-    done = 0
-    for span, chunk in pieces:
+    for span, chunk in _told(pieces, source.n_frames, progress):
         writer.add_chunk(chunk.payload)
         tally.add(chunk, plan)
         samples_hash.add(span)
         if restorer is not None:
             restorer.feed(span)
-        done += span.n_frames
-        if progress is not None:
-            progress(done, source.n_frames)
     restoration = restorer.finish() if restorer is not None else b""
     writer.finish(
         Summary(sample_hash=samples_hash.digest(), restoration=restoration, **vars(tally))
@@ -172,6 +171,16 @@ def encode_stream(
 
 _Pieces = Iterator[tuple[Recording, EncodedChunk]]
 """Spans as they will be decoded, each with its chunk."""
+
+
+def _told(pieces: _Pieces, n_frames: int, progress: Progress | None) -> _Pieces:
+    """Pass pieces on, and tell how far the record is after each."""
+    done = 0
+    for span, chunk in pieces:
+        yield span, chunk
+        done += span.n_frames
+        if progress is not None:
+            progress(done, n_frames)
 
 
 def _carried_pieces(
@@ -211,8 +220,32 @@ def _lossy_pieces(
     header_of = functools.partial(_header, source, chunk_frames=chunk_frames)
     file = LossyFile(source, config.fidelity, encoder, header_of, n_beside)
     coded = file.search(plan)
+    if not isinstance(config.fidelity, SanOnly) and encoder.is_whole():
+        encoder, coded = _with_structure(source, config, file, coded)
+    file.check(coded)
     plan = replace(coded.plan, signals=coded.signals)
     return file.header(coded), plan, encoder.pieces(coded)
+
+
+def _with_structure(
+    source: RecordSource, config: CodecConfig, file: LossyFile, coded: Coded
+) -> tuple[LossyEncoder, Coded]:
+    """Give the best coding, that of all leads or one of base leads, and what made it."""
+    encoder = file.encoder
+    structure = find_structure(source, encoder.chunk_frames)
+    if structure is None:
+        return encoder, coded
+    # What is exact, or in steps, keeps to the grids of the leads; coefficients do not.
+    stepped = isinstance(config.fidelity, MaxError)
+    ways = [(structure, LossyFile.exact_beside)] if file.is_large(coded) else []
+    searched = structure if stepped else structure.without_grids()
+    for own, search in [*ways, (searched, LossyFile.search_beside)]:
+        base, plan = _base_plan(source, own, config, encoder.session, encoder.chunk_frames)
+        way = replace(file, encoder=file.encoder.on_base(base))
+        better = search(way, plan, coded)
+        if better is not coded:
+            encoder, coded = way.encoder, better
+    return encoder, coded
 
 
 def _plan(
@@ -222,6 +255,17 @@ def _plan(
     structure = find_structure(source, chunk_frames)
     if structure is None:
         return source, plan_record(source, config, session, chunk_frames)
+    return _base_plan(source, structure, config, session, chunk_frames)
+
+
+def _base_plan(
+    source: RecordSource,
+    structure: Structure,
+    config: CodecConfig,
+    session: SynthesisSession,
+    chunk_frames: int,
+) -> tuple[BaseSource, EncodingPlan]:
+    """Give the base leads of a structure, and their plan."""
     base = BaseSource(source, structure)
     plan = plan_record(base, config, session, structure.n_samples_base(chunk_frames))
     signals = with_derived(plan.signals, source.channels, structure, source.fs)

@@ -33,7 +33,7 @@ class CodecConfig:
         smaller, at a tenth of the speed of default.
     chunk_seconds : float or None
         Length of an independently decodable chunk, in seconds; None for the default: a minute,
-        and longer where that would be few samples; ten minutes where there may be loss.
+        and longer where that would be few samples; half an hour where there may be loss.
     fidelity : Fidelity
         How much decoded samples may differ: not at all, unless something else is asked for.
 

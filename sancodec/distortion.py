@@ -86,6 +86,16 @@ class Tallies:
         self._missing = missing
         self.channels = [ChannelTally() for _ in missing]
 
+    @property
+    def mean_prdn(self) -> float:
+        """Of the channels that are not flat, in percent; infinite where a flat one is not exact."""
+        own = [t.prdn for t in self.channels if t.deviation or t.error_squares]
+        return math.fsum(own) / len(own) if own else 0.0
+
+    def within(self, bounds: Sequence[int]) -> bool:
+        """Tell whether no channel is off by more than its bound, in ADC units."""
+        return all(t.max_error <= bound for t, bound in zip(self.channels, bounds, strict=True))
+
     def add(self, original: Recording, decoded: Recording) -> None:
         """Count the next span."""
         for i, tally in enumerate(self.channels):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.beat_comparison import judge_of
-from sancodec.codec import SpanObserver, encode_stream
+from sancodec.codec import encode_stream
 from sancodec.config import CodecConfig
 from sancodec.distortion import Tallies
 from sancodec.errors import ConfigError, RecordError
@@ -25,6 +25,7 @@ from sancodec.formats.segmented import open_record
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.outcomes import Outcome
 from sancodec.progress import Progress
+from sancodec.records import RecordEncoder
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.san_file import SanFile
 
@@ -158,21 +159,15 @@ class _Coder:
 
     def encode(self, fidelity: Fidelity, progress: Progress | None) -> bytes:
         """Give the file that ``encode`` writes; of a part of a record without original files."""
-        restorer: SpanObserver | None = None
-        if self.whole and isinstance(fidelity, Lossless):
-            restorer = self.source.restorer()
-        elif self.whole:
-            restorer = self.source.remaker()
-        stream = io.BytesIO()
-        encode_stream(
-            self.source,
-            stream,
-            replace(self.settings.config, fidelity=fidelity),
-            session=self.session,
-            restorer=restorer,
-            progress=progress,
-            jobs=self.settings.jobs,
-        )
+        config = replace(self.settings.config, fidelity=fidelity)
+        session, jobs, stream = self.session, self.settings.jobs, io.BytesIO()
+        if self.whole:
+            encoder = RecordEncoder(config=config, session=session, jobs=jobs)
+            encoder.encode(self.source, (), stream, progress)
+        else:
+            encode_stream(
+                self.source, stream, config, session=session, progress=progress, jobs=jobs
+            )
         return stream.getvalue()
 
     def decode(self, encoded: bytes, channel: int | None) -> _Decoded:

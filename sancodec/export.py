@@ -138,8 +138,15 @@ def _activations(file: SanFile) -> Arrays:
 def _layer(plan: SanPlan, chunks: Mapping[int, SanLayer]) -> Arrays:
     found = [layer.activations for layer in chunks.values()]
     bank = plan.expanded
+    rows = bank.rows.reshape(bank.n_kernels, bank.n_kernel_leads, N_PHASES, bank.n_taps)
+    if plan.details is not None:
+        # Principal kernels stand behind the others, and so do their activations.
+        shape = (-1, len(plan.leads), N_PHASES, bank.n_taps)
+        rows = np.broadcast_to(rows, (bank.n_kernels, *shape[1:]))
+        rows = np.concatenate([rows, plan.details.expanded.rows.reshape(shape)])
+        found = [plan.details.beside(own, bank.n_kernels) for own in found]
     return {
-        "bank": bank.rows.reshape(bank.n_kernels, bank.n_kernel_leads, N_PHASES, bank.n_taps),
+        "bank": rows,
         "centre": np.array(bank.centre),
         "shift": plan.shifts(),
         "chunk": np.repeat(list(chunks), [own.n_activations for own in found]),

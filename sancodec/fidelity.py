@@ -29,8 +29,20 @@ class TargetPrdn:
     percent: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.percent) and 0.0 < self.percent <= 100.0):
-            raise ConfigError(f"PRDN: {self.percent} %, expected above 0 and at most 100")
+        _check_percent(self.percent)
+
+
+@dataclass(frozen=True)
+class MeanPrdn:
+    """The PRDN of the leads that are not flat is at most ``percent`` in the mean.
+
+    No lead has a bound of its own: small or noisy ones, which are dear, lose more than others.
+    """
+
+    percent: float
+
+    def __post_init__(self) -> None:
+        _check_percent(self.percent)
 
 
 @dataclass(frozen=True)
@@ -98,11 +110,12 @@ class SanOnly:
     """The SAN layer alone, as in the paper: kernels and activations around a level of each lead."""
 
 
-Fidelity = Lossless | TargetPrdn | MaxError | TargetSize | SanOnly
+Fidelity = Lossless | TargetPrdn | MeanPrdn | MaxError | TargetSize | SanOnly
 
 _KINDS: dict[str, type[Fidelity]] = {
     "lossless": Lossless,
     "prdn": TargetPrdn,
+    "mean-prdn": MeanPrdn,
     "max-error": MaxError,
     "size": TargetSize,
     "san-only": SanOnly,
@@ -133,6 +146,11 @@ def fidelity_from_json(settings: dict[str, Any]) -> Fidelity:
     if kind is MaxError:
         fields["bounds"] = tuple(fields["bounds"])
     return kind(**fields)
+
+
+def _check_percent(percent: float) -> None:
+    if not (math.isfinite(percent) and 0.0 < percent <= 100.0):
+        raise ConfigError(f"PRDN: {percent} %, expected above 0 and at most 100")
 
 
 def _parse_bound(bound: str) -> tuple[Fraction, str]:

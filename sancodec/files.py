@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from sancodec import models
 from sancodec.config import CodecConfig
 from sancodec.fidelity import Lossless
-from sancodec.formats.arrays import write_npy, write_wfdb
+from sancodec.formats.arrays import write_wfdb
+from sancodec.formats.exports import EXPORTS, ORIGINAL, WFDB, are_of, export, folder_of
 from sancodec.formats.originals import Originals
-from sancodec.formats.output import PendingFiles
+from sancodec.formats.output import pending
 from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import restore
 from sancodec.formats.segmented import open_record
 from sancodec.formats.side_files import find_annotations, side_sources
+from sancodec.formats.sources import open_source
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.progress import Progress
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
+from sancodec.removal import remove_originals
 from sancodec.report import Report
 from sancodec.runtime import open_session
 from sancodec.salvage import LostSpan, Salvage, SegmentedSalvage
@@ -32,14 +35,13 @@ from sancodec.segmented_file import SegmentedFile, open_stream
 
 __all__ = [
     "decode_file",
+    "delete_originals",
     "encode_file",
     "inspect_file",
     "open_file",
     "salvage_file",
     "verify_file",
 ]
-
-_COPY_BYTES = 1 << 20
 
 
 def encode_file(
@@ -54,13 +56,15 @@ def encode_file(
     progress: Progress | None = None,
     with_annotations: bool = False,
     attach: Sequence[Path] = (),
+    fs: float | None = None,
+    keep_time: bool = False,
 ) -> Report:
-    """Encode a WFDB record into a .san file, and decode it again before saying that it is done.
+    """Encode a record into a .san file, and decode it again before saying that it is done.
 
     Parameters
     ----------
     record : Path
-        The record's name, its header, or its signal file.
+        A WFDB record's name, its header, or its signal file; an EDF file, an array, a table.
     target : Path or BinaryIO
         Written only when all is well.
     verify : bool
@@ -71,10 +75,10 @@ def encode_file(
         Threads that work on chunks, None for one on each processor; the bytes are the same.
     progress : callable, optional
         Called with frames done and in all; verifying counts as much as encoding.
-    with_annotations : bool
-        Whether the annotation files of the record travel along.
-    attach : sequence of Path
-        Further files that do.
+    with_annotations, attach : bool, sequence of Path
+        Whether the annotation files of the record travel along, and further files that do.
+    fs, keep_time : float or None, bool
+        Of an array or a table: see ``open_source``.
 
     Raises
     ------
@@ -89,32 +93,62 @@ def encode_file(
     """
     started = time.perf_counter()
     # What loss leaves of a segment's header is its own: then none shares another's samples.
-    source = open_record(record, share=isinstance(config.fidelity, Lossless))
+    lossless = isinstance(config.fidelity, Lossless)
+    source = open_source(record, fs=fs, keep_time=keep_time, share=lossless)
     annotations = find_annotations(source.files) if with_annotations else []
     side_files = side_sources([*annotations, *attach], source.files)
     encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
-    with _pending(target, force) as stream:
-        encoding, verifying = _halves(progress) if verify else (progress, None)
+    encoding, verifying = _halves(progress) if verify else (progress, None)
+    with pending(target, force) as stream:
         signals = encoder.encode(source, side_files, stream, encoding)
         if verify:
             encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
-    seconds = time.perf_counter() - started
-    return replace(
-        report, signals=signals or report.signals, encode_seconds=seconds, verified=verify
-    )
+    report = replace(report, signals=signals or report.signals, verified=verify)
+    return replace(report, encode_seconds=time.perf_counter() - started)
+
+
+def delete_originals(
+    record: Path,
+    written: Path,
+    *,
+    with_annotations: bool = False,
+    provider: str = "auto",
+    jobs: int | None = None,
+) -> list[Path]:
+    """Delete the files of a record once its .san file, read anew, gives all of them back.
+
+    Parameters
+    ----------
+    record, written : Path
+        What was encoded, and to what.
+    with_annotations : bool
+        Whether the annotation files travel along, and are deleted, too.
+
+    Raises
+    ------
+    VerifyError
+        A file does not come back byte for byte; none was deleted.
+    RecordError, CorruptError, OutputError
+        The record or its .san file cannot be read, or a file cannot be deleted.
+    """
+    source = open_record(record)
+    annotations = find_annotations(source.files) if with_annotations else []
+    own = [*(file.path for file in source.files), *annotations]
+    remove_originals(written, own, partial(decode_file, provider=provider, jobs=jobs))
+    return own
 
 
 def decode_file(
     source: Path | BinaryIO,
-    directory: Path,
+    directory: Path | BinaryIO,
     *,
     provider: str = "auto",
     force: bool = False,
     layer: str = "signal",
     start: int = 0,
     stop: int | None = None,
-    fmt: str = "wfdb",
+    fmt: str = ORIGINAL,
     model: str | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -123,14 +157,15 @@ def decode_file(
 
     Parameters
     ----------
-    directory : Path
-        Where the files go.
+    directory : Path or BinaryIO
+        Where the files go; a stream takes what is one file.
     layer : str
         ``"signal"``, or ``"san"`` for the SAN layer's reconstruction alone.
     start, stop : int
         Frames; anything but the whole record is written as a new record.
     fmt : str
-        ``"wfdb"`` or ``"npy"``.
+        One of ``exports.FORMATS``: the original files of the whole record or else a new WFDB record,
+        WFDB in any case, or one file.
     model : str, optional
         Name or path of the model, where the file needs one that is not shipped.
 
@@ -143,18 +178,20 @@ def decode_file(
     """
     with open_file(source, provider=provider, model=model, jobs=jobs) as file:
         whole = start == 0 and stop in {None, file.n_frames}
-        originals = file.originals if whole and layer == "signal" and fmt == "wfdb" else Originals()
+        originals = Originals()
+        if whole and layer == "signal" and are_of(file.originals, fmt):
+            originals = file.originals
         if originals.record_files:
             return restore_file(file, directory, force=force, progress=progress)
-        beside = restore(originals, (), directory, force=force, name=file.name)
         stop = file.n_frames if stop is None else stop
         spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
-        name = file.header.name + ("_san" if layer == "san" else "")
+        name, fs = file.header.name + ("_san" if layer == "san" else ""), file.header.fs
         channels = file.header.channels
-        if fmt == "npy":
-            path = directory / f"{name}.npy"
-            return [write_npy(path, channels, stop - start, spans, force=force)]
-        return write_wfdb(directory, name, file.header.fs, channels, spans, force=force) + beside
+        if fmt in EXPORTS:
+            return export(fmt, directory, name, fs, channels, stop - start, spans, force=force)
+        folder = folder_of(directory)
+        beside = restore(originals, (), folder, force=force, name=file.name)
+        return write_wfdb(folder, name, fs, channels, spans, force=force) + beside
 
 
 @dataclass(frozen=True)
@@ -185,7 +222,7 @@ def salvage_file(
     force: bool = False,
     start: int = 0,
     stop: int | None = None,
-    fmt: str = "wfdb",
+    fmt: str = WFDB,
     model: str | None = None,
     progress: Progress | None = None,
 ) -> Salvaged:
@@ -208,13 +245,11 @@ def salvage_file(
         salvage = SegmentedSalvage(file) if isinstance(file, SegmentedFile) else Salvage(file)
         spans = counted(salvage.spans(start, stop), stop - start, progress)
         name, channels = f"{file.header.name}_salvaged", file.header.channels
-        if fmt == "npy":
-            path = directory / f"{name}.npy"
-            paths = [write_npy(path, channels, stop - start, spans, force=force)]
+        fs = file.header.fs
+        if fmt in EXPORTS:
+            paths = export(fmt, directory, name, fs, channels, stop - start, spans, force=force)
         else:
-            paths = write_wfdb(
-                directory, name, file.header.fs, channels, spans, force=force, with_lost=True
-            )
+            paths = write_wfdb(directory, name, fs, channels, spans, force=force, with_lost=True)
         return Salvaged(paths, stop - start, salvage.lost, salvage.problem)
 
 
@@ -264,22 +299,6 @@ def _finder(model: str | None) -> Callable[[str], KernelBank] | None:
         return None
     bank, _ = models.load(model)
     return lambda _: bank
-
-
-@contextmanager
-def _pending(target: Path | BinaryIO, force: bool) -> Iterator[BinaryIO]:
-    """Give a stream whose content reaches the target only when nothing was raised."""
-    if isinstance(target, Path):
-        with PendingFiles([target], force=force) as pending:
-            yield pending.files[0]
-            pending.commit()
-        return
-    with tempfile.TemporaryFile() as spooled:
-        yield spooled
-        spooled.seek(0)
-        while piece := spooled.read(_COPY_BYTES):
-            target.write(piece)
-        target.flush()
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:

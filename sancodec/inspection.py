@@ -12,6 +12,7 @@ from sancodec.formats.container import ContainerReader, Span
 from sancodec.formats.header import (
     FIDELITY_LOSSLESS,
     FIDELITY_MAX_ERROR,
+    FIDELITY_MEAN_PRDN,
     FIDELITY_PRDN,
     FIDELITY_SAN_ONLY,
     FIDELITY_SIZE,
@@ -172,6 +173,8 @@ def _say_promise(fidelity: int, promise: Promise | None) -> str:
         return f"at most {promise.wanted[0]:.4g} bits/sample"
     if fidelity == FIDELITY_PRDN:
         return f"PRDN of each channel at most {promise.wanted[0]:g} %"
+    if fidelity == FIDELITY_MEAN_PRDN:
+        return f"PRDN at most {promise.wanted[0]:g} % in the mean of the channels"
     return "the SAN layer alone"
 
 

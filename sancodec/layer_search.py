@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sancodec import models
 from sancodec.layers import Group, SanLayer, SanPlan, reconstruct, regressors
 from sancodec.parameters import ModelName
+from sancodec.principal import BeatsLeft, detail_amplitudes, fit_details, left_by
 from sancodec.residual.discrete import WORTH_A_TRIAL, difference_bits, encode_discrete
 from sancodec.residual.wide import Span, wide_bits
 from sancodec.runtime import SynthesisSession
@@ -51,7 +52,8 @@ class LayerSearch:
     ``strictness`` multiplies what an activation has to save: a matched filter promises more
     than the residual, which adapts as well, then saves. A chunk goes without the activations of
     an ``optional`` layer where it is smaller without them. Amplitudes are fitted to what a mean of
-    ``n_mean`` samples leaves, or to first differences.
+    ``n_mean`` samples leaves, or to first differences. Where the layer has principal kernels, their
+    amplitudes are as fine as coefficients in (n_leads,) ``steps``, in ADC units.
     """
 
     san: SanPlan
@@ -60,6 +62,7 @@ class LayerSearch:
     strictness: float = 1.0
     optional: bool = False
     n_mean: int = 0
+    steps: NDArray[np.float64] | None = None
 
     @property
     def minimum_bits(self) -> float:
@@ -78,10 +81,16 @@ class LayerSearch:
         found = find(own, san.bank, self.whitener, self.minimum_bits, clock=san.clock)
         amplitudes = fit_amplitudes(own, found, san.expanded, min(self.n_mean, own.shape[1]))
         activations = quantise(found, amplitudes, np.array(san.exponents))
+        if san.details is not None and self.steps is not None:
+            left = left_by(own, activations, san, self.steps)
+            details = detail_amplitudes(left, san.details, san, self.steps)
+            activations = replace(activations, details=details)
         inside = _within(activations, san, first, n_samples)
         return inside if _fits_int32(inside, san) else _chosen(inside, slice(0, 0))
 
-    def for_steps(self, steps: NDArray[np.float64], *, level: bool) -> LayerSearch:
+    def for_steps(
+        self, steps: NDArray[np.float64], *, level: bool, coarser: int = 0
+    ) -> LayerSearch:
         """Give the layer with amplitudes as fine as those of coefficients in these steps.
 
         Parameters
@@ -90,14 +99,32 @@ class LayerSearch:
             Of the quantiser, in ADC units.
         level : bool
             Whether amplitudes are fitted to all but the baseline, or to first differences.
+        coarser : int
+            Amplitudes are coarser by so many powers of two.
         """
         san = self.san
         energy = np.square(san.bank.kernels.astype(np.float64) / UNIT).sum(axis=2).mean(axis=0)
-        units = np.log2(steps / np.sqrt(np.maximum(energy, 1e-9)))
+        units = np.log2(steps / np.sqrt(np.maximum(energy, 1e-9))) + coarser
         exponents = np.clip(np.floor(units), MIN_EXPONENT, MAX_EXPONENT).astype(np.int64)
         finer = SanPlan.of(san.group, san.leads, exponents.tolist(), san.bank, san.clock)
         n_mean = max(round(MEAN_SECONDS * san.clock), 1) if level else 0
-        return replace(self, san=finer, n_mean=n_mean)
+        return replace(self, san=finer, n_mean=n_mean, steps=steps)
+
+    def left_by(self, samples: NDArray[np.int32], activations: Activations) -> BeatsLeft:
+        """Give what the layer leaves of (n_leads of the group, n_samples) samples."""
+        assert self.steps is not None
+        return left_by(samples[list(self.san.leads)], activations, self.san, self.steps)
+
+    def with_details(
+        self, spans: Sequence[BeatsLeft], share: float, *, many: bool
+    ) -> list[LayerSearch]:
+        """Give the layer with sets of principal kernels fitted to what it leaves, to be tried.
+
+        They are ``many``, or two at most; the record is ``share`` times as long as the spans.
+        """
+        assert self.steps is not None
+        sets = fit_details(spans, self.san, self.steps, share, many=many)
+        return [replace(self, san=replace(self.san, details=details)) for details in sets]
 
     def in_group(self, number: int) -> LayerSearch:
         """Give the layer for the group of this number: until then it is that of group 0."""
@@ -328,6 +355,7 @@ def _chosen(activations: Activations, which: slice | NDArray[np.bool_]) -> Activ
         position=activations.position[which],
         kernel=activations.kernel[which],
         amplitude=activations.amplitude[which],
+        details=None if activations.details is None else activations.details[which],
     )
 
 
@@ -340,5 +368,9 @@ def _fits_int32(activations: Activations, san: SanPlan) -> bool:
     start = activations.position >> 2
     overlaps = np.arange(len(start)) - np.searchsorted(start, start - taps) + 1
     sums = np.abs(activations.amplitude.astype(np.int64)).max(axis=0, initial=0)
-    sums *= int(overlaps.max(initial=0)) * int(np.abs(san.expanded.rows).max())
+    sums *= int(np.abs(san.expanded.rows).max())
+    if san.details is not None and activations.details is not None:
+        total = np.abs(activations.details.astype(np.int64)).sum(axis=1).max(initial=0)
+        sums += total * int(np.abs(san.details.expanded.rows).max())
+    sums *= int(overlaps.max(initial=0))
     return bool((sums < (1 << (31 - np.maximum(-shifts, 0)))).all())

@@ -18,6 +18,7 @@ from sancodec.residual.coder import FRACTION_BITS
 from sancodec.residual.loss import Loss
 from sancodec.residual.template import Beats, beats_of
 from sancodec.runtime import SynthesisSession
+from sancodec.san.details import Details, synthesise_detailed
 from sancodec.san.kernels import UNIT, KernelBank
 from sancodec.san.synthesis import Activations, ExpandedBank, expand, synthesise
 from sancodec.structure.structure import Structure
@@ -89,6 +90,8 @@ class SanPlan:
     clock : float
         Frequency at which an ECG would have as many samples in a beat, in Hz: the residual's
         templates are measured in it.
+    details : Details or None
+        Principal kernels.
     """
 
     group: int
@@ -97,6 +100,7 @@ class SanPlan:
     bank: KernelBank
     clock: float
     expanded: ExpandedBank
+    details: Details | None = None
 
     @classmethod
     def of(
@@ -161,7 +165,11 @@ def reconstruct(
     activations: Activations, plan: SanPlan, shape: tuple[int, int], session: SynthesisSession
 ) -> SanLayer:
     """Place the kernels of activations over a span of (n_leads of the group, n_samples)."""
-    rows = synthesise(session, plan.expanded, activations, shape[1], plan.shifts())
+    if plan.details is None:
+        rows = synthesise(session, plan.expanded, activations, shape[1], plan.shifts())
+    else:
+        banks = plan.expanded, plan.details
+        rows = synthesise_detailed(session, *banks, activations, shape[1], plan.shifts())
     reconstruction = np.zeros(shape, np.int32)
     reconstruction[list(plan.leads)] = rows
     return SanLayer(plan=plan, activations=activations, reconstruction=reconstruction)

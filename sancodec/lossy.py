@@ -5,20 +5,25 @@ What is promised is judged by these counts alone, which are integers.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.base import BaseSource, decode_base, encode_base
 from sancodec.chunk import EncodedChunk, decode_chunk, encode_chunk
 from sancodec.distortion import Tallies
+from sancodec.errors import VerifyError
+from sancodec.formats.parameters import MAX_DETAILS_BYTES
 from sancodec.formats.promise import Promise
 from sancodec.layer_search import LayerSearch
-from sancodec.layers import SanLayer
+from sancodec.layers import SanLayer, leads_of
 from sancodec.parallel import map_in_order
 from sancodec.planning import EncodingPlan, context_frames
+from sancodec.principal import BeatsLeft
 from sancodec.progress import Progress
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
@@ -26,6 +31,9 @@ from sancodec.residual.loss import Loss
 from sancodec.runtime import SynthesisSession
 from sancodec.san.synthesis import Activations
 from sancodec.spans import WideSpan, wide_spans
+
+# Principal kernels are fitted to so many chunks: those of a day would not fit into memory.
+_N_FIT_CHUNKS = 4
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ class LossyEncoder:
         progress: Progress | None = None,
     ) -> None:
         self._source = source
+        self._base = source
+        self._gains = np.eye(len(source.channels))
         self.session = session
         self.chunk_frames = chunk_frames
         self._jobs = jobs
@@ -92,6 +102,20 @@ class LossyEncoder:
         self._searches: tuple[LayerSearch, ...] = ()
         self._found: dict[int, list[Activations]] = {}
 
+    def on_base(self, base: BaseSource) -> LossyEncoder:
+        """Give an encoder of the same record that codes its base leads.
+
+        Errors are those of the record all the same.
+        """
+        own = copy.copy(self)
+        own._base, own._gains = base, base.gains()
+        own._searches, own._found = (), {}
+        return own
+
+    def is_whole(self) -> bool:
+        """Tell whether no sample is missing."""
+        return sum(tally.n_samples for tally in self._originals().channels) == self.n_samples
+
     def loss(
         self,
         steps: NDArray[np.float64],
@@ -100,13 +124,26 @@ class LossyEncoder:
     ) -> Loss:
         """Give the loss of a pass."""
         turned = None if turning is None or turning.size < 2 else tuple(turning.tolist())
-        return Loss(tuple(steps.tolist()), self._missing, turned, max_errors)
+        return Loss(tuple(steps.tolist()), self._base.missing, turned, max_errors)
 
     def pieces(self, coded: Coded) -> Iterator[tuple[Recording, EncodedChunk]]:
-        """Decode what was coded once more: give each span as it comes back, and its chunk."""
+        """Decode what was coded: give each span as it comes back, and its chunk.
+
+        Raises
+        ------
+        VerifyError
+            The spans differ from the record in another way than was promised.
+        """
+        tallies = Tallies(self._missing)
         for wide, chunk in zip(self._spans(0), coded.chunks, strict=True):
-            decoded, layers = self._decode(coded.plan, chunk, wide.chunk)
+            decoded, layers = self._decode(coded.plan, chunk, _samples_of(wide))
+            tallies.add(_samples_of(wide), decoded)
             yield decoded, replace(chunk, layers=layers, coded=wide.chunk)
+        if tallies.channels != coded.tallies.channels:
+            raise VerifyError(
+                f"{self._source.name}: the chunks do not decode to what was promised; "
+                "please report this"
+            )
 
     def run(self, plan: EncodingPlan, loss: Loss | None) -> Coded:
         """Code all chunks with this loss, None for none, and count what it does."""
@@ -128,16 +165,44 @@ class LossyEncoder:
                 self._progress(done, self._source.n_frames, f"pass {self._n_passes}")
         return Coded(plan, chunks, tallies)
 
+    def detailed(self, plan: EncodingPlan) -> list[EncodingPlan]:
+        """Give a plan, made for steps, with principal kernels: several, or none, to be tried."""
+        left: list[list[BeatsLeft]] = [[] for _ in plan.searches]
+        n_chunks = -(-self._source.n_frames // self.chunk_frames)
+        fitted_to = {n_chunks * i // _N_FIT_CHUNKS for i in range(_N_FIT_CHUNKS)}
+        for number, wide in enumerate(self._spans(context_frames(plan.chunks))):
+            if number not in fitted_to:
+                continue
+            found = self._activations(plan, number, wide)
+            span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
+            for search, own, spans in zip(plan.searches, found, left, strict=True):
+                samples = leads_of(span, plan.chunks.groups[search.san.group])
+                spans.append(search.left_by(samples, own))
+        many, share = plan.chunks.level == "max", n_chunks / len(fitted_to)
+        sets = [
+            search.with_details(own, share, many=many)
+            for search, own in zip(plan.searches, left, strict=True)
+        ]
+        plans = []
+        for i in range(max(map(len, sets), default=0)):
+            pairs = zip(plan.searches, sets, strict=True)
+            chosen = [own[min(i, len(own) - 1)] if own else search for search, own in pairs]
+            if _details_bytes(chosen) <= MAX_DETAILS_BYTES:
+                plans.append(plan.with_searches(chosen))
+        return plans
+
     def _spans(self, context: int) -> Iterator[WideSpan]:
-        return wide_spans(self._source, self._source, self.chunk_frames, context)
+        return wide_spans(self._source, self._base, self.chunk_frames, context)
 
     def _code(self, plan: EncodingPlan, number: int, wide: WideSpan) -> _Piece:
-        span = wide.chunk
+        span = _samples_of(wide)
         activations = self._activations(plan, number, wide)
-        chunk = encode_chunk(span, plan.chunks, activations, self.session)
-        decoded, _ = self._decode(plan, chunk, span)
+        encode = encode_chunk if wide.samples is None else encode_base
+        chunk = encode(span, plan.chunks, activations, self.session)
+        decoded = chunk.decoded or self._decode(plan, chunk, span)[0]
         # Arrays of all chunks together would take as much memory as the record.
-        return _Piece(span, replace(chunk, layers=(), coded=_nothing(span)), decoded)
+        bare = replace(chunk, layers=(), coded=_nothing(span), decoded=None)
+        return _Piece(span, bare, decoded)
 
     def _activations(self, plan: EncodingPlan, number: int, wide: WideSpan) -> list[Activations]:
         """Give the activations of a chunk; a plan's are found once."""
@@ -152,15 +217,49 @@ class LossyEncoder:
     def _decode(
         self, plan: EncodingPlan, chunk: EncodedChunk, span: Recording
     ) -> tuple[Recording, tuple[SanLayer, ...]]:
-        return decode_chunk(chunk.payload, _nothing(span), plan.chunks, span.n_frames, self.session)
+        decode = decode_chunk if plan.chunks.structure is None else decode_base
+        return decode(chunk.payload, _nothing(span), plan.chunks, span.n_frames, self.session)
 
     def deviations(self) -> NDArray[np.float64]:
-        """Give the standard deviation of each channel, 1 where there is none, in ADC units."""
+        """Give the standard deviation of each lead that is coded, 1 where there is none.
+
+        Where channels follow from others, it is that of the channel that allows least of an error
+        of the lead; in ADC units, or in steps of the grid that the lead is on.
+        """
+        tallies = self._originals().channels
+        variances = [float(tally.deviation) / max(tally.n_samples, 1) for tally in tallies]
+        allowed = np.array([math.sqrt(variance) or np.inf for variance in variances])
+        allowed /= np.maximum(np.sqrt(np.square(self._gains).sum(axis=1)), 1e-9)
+        least = -self.worst_of(-allowed)
+        return np.where(np.isfinite(least), least, 1.0)
+
+    def _originals(self) -> Tallies:
+        """Tally the record against itself."""
         tallies = Tallies(self._missing)
         for wide in self._spans(0):
-            tallies.add(wide.chunk, wide.chunk)
-        variances = [float(t.deviation) / max(t.n_samples, 1) for t in tallies.channels]
-        return np.array([math.sqrt(variance) or 1.0 for variance in variances])
+            tallies.add(_samples_of(wide), _samples_of(wide))
+        return tallies
+
+    def base_bounds(self, bounds: tuple[int, ...], share: float) -> tuple[int, ...]:
+        """Give what leads that are coded may be off by, as a share of the channels' bounds."""
+        allowed = (np.array(bounds) + 0.5) / np.maximum(np.abs(self._gains).sum(axis=1), 1e-9)
+        least = -self.worst_of(-allowed)
+        return tuple(int(min(share * bound, 1 << 31)) for bound in least)
+
+    def worst_of(self, errors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give for each lead that is coded the largest (n_channels,) error that it is a part of."""
+        parts = np.where(self._gains != 0.0, errors[:, None], -np.inf)
+        return np.asarray(parts.max(axis=0))
+
+
+def _details_bytes(searches: Sequence[LayerSearch]) -> int:
+    """Give the bytes of all principal kernels, or a few more."""
+    coded = [s.san.details.coded if s.san.details is not None else b"" for s in searches]
+    return sum(map(len, coded)) + sum(s.san.bank.n_kernels + 4 for s in searches)
+
+
+def _samples_of(wide: WideSpan) -> Recording:
+    return wide.chunk if wide.samples is None else wide.samples
 
 
 def _nothing(span: Recording) -> Recording:

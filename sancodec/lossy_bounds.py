@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.lossy import Coded, LossyEncoder
-from sancodec.lossy_search import Size
+from sancodec.lossy_search import COARSER, Size
 from sancodec.planning import EncodingPlan
 
 # Up to this bound steps alone are smaller on all that was measured.
@@ -14,6 +14,8 @@ _STEPS_ONLY = 1
 # Steps of the transform over the bound: where the search begins, and by what it moves.
 _FIRST, _MOVE = 1.6, 1.25
 _MAX_MOVES = 6
+# Of its part in the bounds of the channels, what a base lead may be off by: splines overshoot.
+_SHARES = (1.0, 0.8, 0.6)
 
 
 class BoundSearch:
@@ -48,11 +50,24 @@ class BoundSearch:
             tried.append(self._transformed())
         return min(tried, key=self._size)
 
+    def better_than(self, rival: Coded) -> Coded:
+        """Search, finer where others follow from a lead, and give the smaller coding."""
+        for share in _SHARES:
+            bounds = self._encoder.base_bounds(self._bounds, share)
+            if not any(bounds):
+                break
+            own = BoundSearch(self._encoder, self._plan, bounds, self._size).best()
+            if self._size(own) >= self._size(rival):
+                break
+            if own.tallies.within(self._bounds):
+                return own
+        return rival
+
     def _transformed(self) -> Coded:
         """Give the smallest coding by coefficients with corrections."""
         factor = _FIRST
         turning = self._steps(1.0)
-        plan = self._plan.for_steps(self._steps(factor))
+        plan = self._plan.for_steps(self._steps(factor), level=True, coarser=COARSER)
         best = self._run(plan, factor, turning)
         for move in (_MOVE, 1.0 / _MOVE):
             for _ in range(_MAX_MOVES):
@@ -60,11 +75,12 @@ class BoundSearch:
                 if self._size(coded) >= self._size(best):
                     break
                 best, factor = coded, factor * move
-        others = [self._run(plan, factor, None)] if turning.size > 1 else []
+        plans = []
         if plan.searches:
-            level = self._plan.for_steps(self._steps(factor), level=True)
-            others.append(self._run(level, factor, turning))
-            others.append(self._run(plan.without_layers(), factor, turning))
+            plans = [self._plan.for_steps(self._steps(factor), level=False, coarser=COARSER)]
+            plans += [*self._encoder.detailed(plan), plan.without_layers()]
+        best = min([best, *(self._run(own, factor, turning) for own in plans)], key=self._size)
+        others = [self._run(best.plan, factor, None)] if turning.size > 1 else []
         return min([best, *others], key=self._size)
 
     def _steps(self, factor: float) -> NDArray[np.float64]:

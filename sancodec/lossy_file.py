@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from sancodec.errors import ConfigError
-from sancodec.fidelity import Fidelity, MaxError, TargetPrdn, TargetSize
+from sancodec.fidelity import Fidelity, MaxError, MeanPrdn, SanOnly, TargetPrdn, TargetSize
 from sancodec.formats.container import ContainerWriter, Header, Summary
 from sancodec.formats.header import (
     FIDELITY_MAX_ERROR,
+    FIDELITY_MEAN_PRDN,
     FIDELITY_PRDN,
     FIDELITY_SAN_ONLY,
     FIDELITY_SIZE,
@@ -21,12 +22,16 @@ from sancodec.formats.header import (
 from sancodec.formats.promise import encode_promise
 from sancodec.lossy import Coded, LossyEncoder
 from sancodec.lossy_bounds import BoundSearch
-from sancodec.lossy_search import PrdnSearch, SizeSearch
+from sancodec.lossy_search import MeanSearch, PrdnSearch, SizeSearch, StepSearch
 from sancodec.planning import EncodingPlan
 from sancodec.recording import RecordSource
 
 # Of what is counted over the chunks, more than nearly all files have: three bytes each.
 _MOST_COUNTED = (1 << 21) - 1
+# From so many bits for each sample on, base leads without loss may be as small.
+_LOSSLESS_FROM = 0.5
+# Records of so few samples are searched twice.
+_FEW_SAMPLES = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -57,22 +62,65 @@ class LossyFile:
         Raises
         ------
         ConfigError
-            Nothing keeps it: the size is too small, or there is no SAN layer to keep alone.
+            There is no SAN layer to keep alone.
         """
-        fidelity = self.fidelity
-        if isinstance(fidelity, TargetPrdn):
-            return PrdnSearch(self.encoder, plan, fidelity.percent, self.size).best()
-        if isinstance(fidelity, MaxError):
-            bounds = fidelity.in_adc_units(self.source.channels)
-            return BoundSearch(self.encoder, plan, bounds, self.size).best()
-        if isinstance(fidelity, TargetSize):
-            return self._sized(plan, fidelity.bits(self.source.source_bits_per_sample))
+        if not isinstance(self.fidelity, SanOnly):
+            return self._also_bare(plan, self._search(plan).best())
         if not plan.searches:
             raise ConfigError(
                 f"{self.source.name}: no kernels fit it, so nothing but a level would be left of "
                 "the SAN layer alone; give a model, or a PRDN"
             )
         return self.encoder.run(plan, self.encoder.loss(np.zeros(len(self.source.channels))))
+
+    def exact_beside(self, plan: EncodingPlan, rival: Coded) -> Coded:
+        """Give a coding of another plan without loss, where that is as good as a rival."""
+        exact = self.encoder.run(plan, None)
+        return exact if self.size(exact) <= max(self.size(rival), self._most_bytes()) else rival
+
+    def is_large(self, coded: Coded) -> bool:
+        """Tell whether base leads without loss may be as small as a coding."""
+        return 8 * self.size(coded) > _LOSSLESS_FROM * self.encoder.n_samples
+
+    def search_beside(self, plan: EncodingPlan, rival: Coded) -> Coded:
+        """Give the better of a coding and the best one of another plan."""
+        return self._also_bare(plan, self._search(plan).better_than(rival))
+
+    def _also_bare(self, plan: EncodingPlan, coded: Coded) -> Coded:
+        """Give the better of a coding and one without SAN layers, searched for by itself.
+
+        In records of seconds a layer saves less than a search misses by chance: no record is to
+        be larger for having been tried with one.
+        """
+        if not plan.searches or self.encoder.n_samples > _FEW_SAMPLES:
+            return coded
+        return self._search(plan.without_layers()).better_than(coded)
+
+    def check(self, coded: Coded) -> None:
+        """Raise ConfigError where a coding is larger than it may be."""
+        if isinstance(self.fidelity, TargetSize) and self.size(coded) > self._most_bytes():
+            raise ConfigError(
+                f"{self.source.name}: {self._most_bytes()} bytes are fewer than the least that was "
+                f"reached, {self.size(coded)}; ask for more"
+            )
+
+    def _search(self, plan: EncodingPlan) -> StepSearch | BoundSearch:
+        fidelity = self.fidelity
+        if isinstance(fidelity, MeanPrdn):
+            return MeanSearch(self.encoder, plan, fidelity.percent, self.size)
+        if isinstance(fidelity, TargetPrdn):
+            return PrdnSearch(self.encoder, plan, fidelity.percent, self.size)
+        if isinstance(fidelity, MaxError):
+            bounds = fidelity.in_adc_units(self.source.channels)
+            return BoundSearch(self.encoder, plan, bounds, self.size)
+        return SizeSearch(self.encoder, plan, self._most_bytes(), self.size)
+
+    def _most_bytes(self) -> int:
+        """Give the bytes that the file may take; 0 where there is no such number."""
+        if not isinstance(self.fidelity, TargetSize):
+            return 0
+        bits = self.fidelity.bits(self.source.source_bits_per_sample)
+        return int(bits * self.encoder.n_samples / 8)
 
     def header(self, coded: Coded) -> Header:
         """Give the header of a coding, with what it promises and what it has reached."""
@@ -81,6 +129,8 @@ class LossyFile:
         wanted: tuple[float, ...] = ()
         if isinstance(fidelity, TargetPrdn):
             number, wanted = FIDELITY_PRDN, (fidelity.percent,)
+        elif isinstance(fidelity, MeanPrdn):
+            number, wanted = FIDELITY_MEAN_PRDN, (fidelity.percent,)
         elif isinstance(fidelity, MaxError):
             bounds = fidelity.in_adc_units(self.source.channels)
             number, wanted = FIDELITY_MAX_ERROR, tuple(float(bound) for bound in bounds)
@@ -108,13 +158,3 @@ class LossyFile:
             )
             writer.finish(summary)
             return writer.n_bytes
-
-    def _sized(self, plan: EncodingPlan, bits: float) -> Coded:
-        n_bytes = int(bits * self.encoder.n_samples / 8)
-        coded = SizeSearch(self.encoder, plan, n_bytes, self.size).best()
-        if self.size(coded) > n_bytes:
-            raise ConfigError(
-                f"{self.source.name}: {n_bytes} bytes are fewer than the least that was reached, "
-                f"{self.size(coded)}; ask for more"
-            )
-        return coded

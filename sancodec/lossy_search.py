@@ -15,27 +15,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.lossy import Coded, LossyEncoder
+from sancodec.lossy_steps import StepSolver
 from sancodec.planning import EncodingPlan
 
 Size = Callable[[Coded], int]
 """Gives the bytes of the file that a coding becomes."""
+COARSER = 3
+"""Amplitudes of kernels need not be as fine as coefficients, by so many powers of two."""
 
-_MAX_PASSES, _MAX_QUICK_PASSES, _FEW_SAMPLES = 9, 20, 1 << 18
-# The pass that settles what else there is to choose.
-_CHOOSE_AT = 2
-_CLOSE = 0.996
+_MAX_PASSES, _MAX_QUICK_PASSES, _FEW_SAMPLES = 9, 14, 1 << 18
+# Passes from the one that came nearest, where they are quick.
+_MAX_POLISHES = 10
+# What else there is to choose is settled where errors are so near, in this pass at the latest.
+_CHOOSE_NEAR, _CHOOSE_AT = 0.06, 3
+_CLOSE, _LEAST_CLOSE = 0.9965, 0.993
 _AIM, _LATE_AIMS = 0.9985, (0.992, 0.985, 0.97)
+# What passes so far from the target say of leads that hide behind others is of no use.
+_HIDDEN = 1.0
 # A size within this of the target is close enough.
-_CLOSE_SIZE, _AIM_SIZE = 0.985, 0.994
+_CLOSE_SIZE, _AIM_SIZE = 0.992, 0.997
 # Of a step, in the error of the lead: where most coefficients become 0 and few are coded.
 _FIRST_STEP = 3.0
+# Between these PRDN the SAN layer takes ever more of what is coded, and the step may grow.
+_FROM, _UP_TO, _GROWTH = 2.0, 10.0, 0.17
 _FIRST_PRDN = 5.0
-# How steps go with the error, as exponents: at first, and what passes may say it is.
-_EXPONENT, _LEAST_EXPONENT, _MOST_EXPONENT = 1.5, 0.5, 5.0
 _TOLD_APART = 0.003
 # How bytes fall with the error, as an exponent.
 _USUAL_FALL, _MIN_FALL, _MAX_FALL = 1.5, 0.5, 2.5
-_SHRINK = 0.8
+# How steps go with deviations where leads need not be alike, as exponents; passes to judge each.
+_POWERS = (1.0, 0.6, 0.2)
+_N_SHAPING, _SHAPING_EXPONENT = 2, 1.5
+_SHRINK, _FIRST_RETREAT = 0.8, 0.1
+_POLISH = 0.002
+# A coding that is so much worse than another, as a logarithm, will not become better.
+_HOPE = 0.06
 _MOST_GROWTH = math.log(64.0)
 _MAX_SHRINKS = 60
 # Above so many bits for each sample the lossless modes may be as small.
@@ -43,7 +56,7 @@ _LOSSLESS_FROM = 1.5
 _LEAST_ERROR = 1e-3
 
 
-class _Search(ABC):
+class StepSearch(ABC):
     """Steps that are moved until all leads have the same error, which is the right one.
 
     Parameters
@@ -61,19 +74,27 @@ class _Search(ABC):
     ) -> None:
         self._encoder = encoder
         self._plan = plan
+        self._rival: Coded | None = None
         self._size = size
-        self._steps = np.log(encoder.deviations() * (_FIRST_STEP * percent / 100.0))
+        growth = 1.0 + _GROWTH * (min(max(percent, _FROM), _UP_TO) - _FROM)
+        self._steps = np.log(encoder.deviations() * (_FIRST_STEP * growth * percent / 100.0))
         # A lead that is exact, or all zeros, says nothing of what a larger step would do.
         self._largest = self._steps + _MOST_GROWTH
-        self._turning: NDArray[np.float64] | None = np.exp(self._steps)
+        self._turning = np.exp(self._steps) if self._steps.size > 1 else None
         self._best: Coded | None = None
+        self._best_steps = self._steps
         self._seen: list[tuple[float, float]] = []
+        self._nearest = math.inf, self._steps, 0.0
         few = encoder.n_samples <= _FEW_SAMPLES
         self._n_passes = _MAX_QUICK_PASSES if few else _MAX_PASSES
 
     @abstractmethod
     def _errors(self, coded: Coded) -> NDArray[np.float64]:
-        """Give the logarithm of each lead's error over what it may be."""
+        """Give the logarithm of each channel's error over what it may be."""
+
+    @abstractmethod
+    def _cost(self, coded: Coded) -> float:
+        """Give the logarithm of what is to be least, as if the promise were just kept."""
 
     @abstractmethod
     def _keeps(self, coded: Coded) -> bool:
@@ -89,50 +110,87 @@ class _Search(ABC):
 
     def best(self) -> Coded:
         """Search, and give the best coding that keeps the promise."""
-        self._approach()
-        for _ in range(_MAX_SHRINKS):
-            if self._best is not None:
-                break
-            self._steps += self._retreat()
-            self._try()
+        self._approach_and_retreat()
         return self._or_lossless()
+
+    def better_than(self, rival: Coded) -> Coded:
+        """Search as long as there is hope, and give the better coding."""
+        self._rival = rival
+        self._approach_and_retreat()
+        best = self._best
+        return rival if best is None or not self._better(best, rival) else best
+
+    def _approach_and_retreat(self) -> None:
+        self._approach()
+        for number in range(_MAX_SHRINKS):
+            if self._best is not None or self._hopeless():
+                break
+            self._steps += self._retreat() * min(_FIRST_RETREAT * 2**number, 1.0)
+            self._try()
+
+    def _hopeless(self) -> bool:
+        return self._rival is not None and self._nearest[0] > self._cost(self._rival) + _HOPE
 
     def _retreat(self) -> float:
         """Give by what steps move while none have kept the promise yet."""
         return math.log(_SHRINK)
 
     def _approach(self) -> None:
-        slopes = _Slopes(self._steps.size)
+        solver = StepSolver(self._steps.size)
+        chosen = False
         for number in range(self._n_passes):
-            if number == _CHOOSE_AT:
-                self._choose()
-                slopes.forget()
             coded = self._try()
+            errors = self._encoder.worst_of(self._errors(coded))
+            if not chosen and (number >= _CHOOSE_AT or np.abs(errors).max() < _CHOOSE_NEAR):
+                chosen, coded = True, self._choose(coded)
+                errors = self._encoder.worst_of(self._errors(coded))
+                solver.forget()
             if self._keeps(coded) and self._close(coded):
                 return
-            errors = self._errors(coded)
+            if chosen and self._hopeless():
+                return
             late = number - (self._n_passes - len(_LATE_AIMS))
             aim = _AIM if late < 0 or self._best is not None else _LATE_AIMS[late]
-            moved = slopes.next(self._steps, errors, aim)
+            moved = solver.next(self._steps, errors - math.log(aim))
             self._steps = np.minimum(moved, self._largest)
 
-    def _choose(self) -> None:
+    def _choose(self, first: Coded) -> Coded:
         """Choose how amplitudes are fitted, and whether leads are turned and have SAN layers.
 
-        What takes fewest bytes for the same error stays.
+        What takes fewest bytes for the same error stays: with the plan of ``first``, or another.
         """
         steps = np.exp(self._steps)
-        self._best = None
-        plans = [self._plan.for_steps(steps)]
+        thorough = self._plan.chunks.level != "fast"
+        plans = []
         if self._plan.searches:
-            plans += [self._plan.for_steps(steps, level=True), self._plan.without_layers()]
-        least = math.inf
-        for turning in [steps, None] if steps.size > 1 else [steps]:
-            for plan in plans if turning is not None else [self._plan]:
-                coded = self._encoder.run(plan, self._encoder.loss(steps, turning))
-                cost = math.log(self._size(coded)) + self.fall * _mean_error(coded)
-                if cost < least:
-                    least, self._plan, self._turning = cost, plan, turning
+            fits = (True, False) if thorough else (True,)
+            plans = [self._plan.for_steps(steps, level=e, coarser=COARSER) for e in fits]
+            plans.append(self._plan.without_layers())
+        best, least = first, self._even_cost(first)
+        for plan in plans:
+            best, least = self._better_of(best, least, plan, self._turning)
+        if thorough and best.plan.searches and best.plan.searches[0].steps is not None:
+            for plan in self._encoder.detailed(best.plan):
+                best, least = self._better_of(best, least, plan, self._turning)
+        if self._turning is not None:
+            best, least = self._better_of(best, least, self._plan, None)
+        self._best, self._nearest = None, (math.inf, self._steps, 0.0)
+        return self._note(best)
+
+    def _better_of(
+        self, best: Coded, least: float, plan: EncodingPlan, turning: NDArray[np.float64] | None
+    ) -> tuple[Coded, float]:
+        """Try another plan; give the better coding and its cost, and keep its plan."""
+        coded = self._encoder.run(plan, self._encoder.loss(np.exp(self._steps), turning))
+        cost = self._even_cost(coded)
+        if cost >= least:
+            return best, least
+        self._plan, self._turning = plan, turning
+        return coded, cost
+
+    def _even_cost(self, coded: Coded) -> float:
+        """Give the logarithm of the bytes, as if errors were the same as those of another."""
+        return math.log(self._size(coded)) + self.fall * _mean_error(coded)
 
     @property
     def fall(self) -> float:
@@ -146,11 +204,20 @@ class _Search(ABC):
         return min(max(found, _MIN_FALL), _MAX_FALL)
 
     def _try(self) -> Coded:
-        loss = self._encoder.loss(np.exp(self._steps), self._turning)
-        coded = self._encoder.run(self._plan, loss)
+        steps = np.exp(self._steps)
+        # Turned for other steps, leads that follow from others would not vanish.
+        self._turning = None if self._turning is None else steps
+        loss = self._encoder.loss(steps, self._turning)
+        return self._note(self._encoder.run(self._plan, loss))
+
+    def _note(self, coded: Coded) -> Coded:
+        """Remember what a coding with the steps at hand says, and the coding if it is the best."""
         self._seen.append((math.log(self._size(coded)), _mean_error(coded)))
+        cost = self._cost(coded)
+        if cost < self._nearest[0]:
+            self._nearest = cost, self._steps, float(self._errors(coded).max())
         if self._keeps(coded) and (self._best is None or self._better(coded, self._best)):
-            self._best = coded
+            self._best, self._best_steps = coded, self._steps
         return coded
 
     def _or_lossless(self) -> Coded:
@@ -165,7 +232,7 @@ class _Search(ABC):
         return best
 
 
-class PrdnSearch(_Search):
+class PrdnSearch(StepSearch):
     """Every lead just below a PRDN, in the fewest bytes."""
 
     def __init__(
@@ -174,6 +241,21 @@ class PrdnSearch(_Search):
         super().__init__(encoder, plan, percent, size)
         self._percent = percent
 
+    def _approach(self) -> None:
+        """Approach, then try from what came nearest: of many leads one is always too far off."""
+        super()._approach()
+        if self._encoder.n_samples > _FEW_SAMPLES:
+            return
+        for number in range(_MAX_POLISHES):
+            if self._hopeless() or (self._best is not None and self._close(self._best)):
+                break
+            _, steps, over = self._nearest
+            self._steps = steps - over - _POLISH * number
+            self._try()
+
+    def _cost(self, coded: Coded) -> float:
+        return math.log(self._size(coded)) + self.fall * max(float(self._errors(coded).max()), 0.0)
+
     def _errors(self, coded: Coded) -> NDArray[np.float64]:
         return _log_prdn(coded, self._percent) - math.log(self._percent)
 
@@ -181,24 +263,65 @@ class PrdnSearch(_Search):
         return all(tally.within(self._percent) for tally in coded.tallies.channels)
 
     def _close(self, coded: Coded) -> bool:
-        return bool(np.all(self._errors(coded) >= math.log(_CLOSE)))
+        errors = self._errors(coded)
+        return bool(errors.mean() >= math.log(_CLOSE) and errors.min() >= math.log(_LEAST_CLOSE))
 
     def _better(self, coded: Coded, best: Coded) -> bool:
         return self._size(coded) < self._size(best)
 
 
-class SizeSearch(_Search):
+class MeanSearch(PrdnSearch):
+    """The mean PRDN of the leads just below a target, in the fewest bytes."""
+
+    def _approach(self) -> None:
+        """Choose how steps go with the leads' deviations, then move all alike."""
+        middle, shape = self._steps.mean(), self._steps - self._steps.mean()
+        tried = []
+        for power in _POWERS if self._steps.size > 1 else _POWERS[:1]:
+            self._steps = middle + power * shape
+            for _ in range(_N_SHAPING):
+                coded = self._try()
+                tried.append((self._cost(coded), self._steps))
+                self._steps = self._steps - self._errors(coded).max() * _SHAPING_EXPONENT
+        self._steps = min(tried, key=lambda own: own[0])[1]
+        super()._approach()
+
+    def _errors(self, coded: Coded) -> NDArray[np.float64]:
+        over = math.log(max(coded.tallies.mean_prdn, _LEAST_ERROR) / self._percent)
+        return np.full(len(coded.tallies.channels), over)
+
+    def _keeps(self, coded: Coded) -> bool:
+        return coded.tallies.mean_prdn <= self._percent
+
+
+class SizeSearch(StepSearch):
     """The least PRDN, the same for every lead, in at most so many bytes."""
 
     def __init__(self, encoder: LossyEncoder, plan: EncodingPlan, n_bytes: int, size: Size) -> None:
         super().__init__(encoder, plan, _FIRST_PRDN, size)
         self._n_bytes = n_bytes
 
+    def _approach(self) -> None:
+        """Approach, then move all steps alike from the best ones: bytes come in words."""
+        super()._approach()
+        few, share = self._encoder.n_samples <= _FEW_SAMPLES, 1.0
+        for _ in range(_MAX_POLISHES):
+            best = self._best
+            if not few or best is None or self._close(best) or self._hopeless():
+                break
+            self._steps = self._best_steps + share * math.log(self._size(best) / self._n_bytes)
+            self._try()
+            share *= 1.0 if self._best is not best else 0.6
+
     def _errors(self, coded: Coded) -> NDArray[np.float64]:
         """Give errors over that with which the size would be about right."""
         over = math.log(self._size(coded) / (self._n_bytes * _AIM_SIZE))
         mean = _mean_error(coded)
         return _log_prdn(coded, math.exp(mean)) - (mean + over / self.fall)
+
+    def _cost(self, coded: Coded) -> float:
+        over = math.log(self._size(coded) / self._n_bytes)
+        return float(_log_prdn(coded, 1.0).max()) + max(over, 0.0) / self.fall
 
     def _keeps(self, coded: Coded) -> bool:
         return self._size(coded) <= self._n_bytes
@@ -224,50 +347,9 @@ def _log_prdn(coded: Coded, usual: float) -> NDArray[np.float64]:
 
 
 def _mean_error(coded: Coded) -> float:
-    """Give the logarithm of the root-mean-square PRDN: a lead that is exact hides no other."""
-    squares = [min(tally.prdn, 1e5) ** 2 for tally in coded.tallies.channels if tally.deviation]
-    mean = sum(squares) / len(squares) if squares else 0.0
-    return math.log(max(math.sqrt(mean), _LEAST_ERROR))
-
-
-class _Slopes:
-    """How the error of each lead goes with its step, as passes have told, in logarithms.
-
-    Parameters
-    ----------
-    n_leads : int
-    """
-
-    def __init__(self, n_leads: int) -> None:
-        self._last: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-        self._exponents = np.full(n_leads, _EXPONENT)
-        # The steps with which a lead was last below its target, and above it.
-        self._below = np.full(n_leads, -np.inf)
-        self._above = np.full(n_leads, np.inf)
-
-    def forget(self) -> None:
-        """Keep the slopes alone: leads are coded in another way from now on."""
-        self._last = None
-        self._below = np.full_like(self._below, -np.inf)
-        self._above = np.full_like(self._above, np.inf)
-
-    def next(
-        self, steps: NDArray[np.float64], errors: NDArray[np.float64], aim: float
-    ) -> NDArray[np.float64]:
-        """Give the steps to try next, from the logarithms of errors over the target."""
-        if self._last is not None:
-            self._learn(steps - self._last[0], errors - self._last[1])
-        self._last = steps, errors
-        below = errors <= 0.0
-        self._below = np.where(below, steps, self._below)
-        self._above = np.where(below, self._above, steps)
-        # Leads move one another: what contradicts the last pass counts no more.
-        self._above[below & (self._above <= steps)] = np.inf
-        self._below[~below & (self._below >= steps)] = -np.inf
-        moved = steps + self._exponents * (math.log(aim) - errors)
-        return np.asarray(np.clip(moved, self._below, self._above))
-
-    def _learn(self, steps: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
-        told = (np.abs(errors) > _TOLD_APART) & (steps * errors > 0.0)
-        found = np.divide(steps, errors, out=self._exponents.copy(), where=told)
-        self._exponents = np.clip(found, _LEAST_EXPONENT, _MOST_EXPONENT)
+    """Give the mean logarithm of the PRDN: a lead that is exact hides no other."""
+    found = np.array([min(t.prdn, 1e5) for t in coded.tallies.channels if t.deviation])
+    if not found.any():
+        return math.log(_LEAST_ERROR)
+    least = math.sqrt(np.square(found).mean()) * math.exp(-_HIDDEN)
+    return max(float(np.log(np.maximum(found, least)).mean()), math.log(_LEAST_ERROR))

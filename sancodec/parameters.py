@@ -8,6 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sancodec import models
 from sancodec.errors import CorruptError, ModelError
@@ -21,7 +22,11 @@ from sancodec.formats.parameters import (
 )
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, Group, SanPlan, groups_of
+from sancodec.residual.loss import LeadLoss
+from sancodec.residual.template import Beats, beats_of
+from sancodec.residual.transform.coding import decode_transform, encode_transform
 from sancodec.san.coding import decode_taps, encode_taps
+from sancodec.san.details import Details
 from sancodec.san.kernels import MAX_KERNELS, MAX_TAPS, KernelBank
 from sancodec.san.synthesis import resample
 from sancodec.structure.record import base_header, structure_in
@@ -49,8 +54,8 @@ class ModelName(NamedTuple):
 
 def parameters_of(plan: ChunkPlan, names: Sequence[ModelName]) -> CodecParameters:
     """Give what the header says of a plan; ``names`` are the models of its layers."""
-    starts = encode_starts(plan.groups)
-    return replace(_parameters_of(plan, names), starts=starts)
+    starts, details = encode_starts(plan.groups), _encode_layers_details(plan.layers)
+    return replace(_parameters_of(plan, names), starts=starts, details=details)
 
 
 def _parameters_of(plan: ChunkPlan, names: Sequence[ModelName]) -> CodecParameters:
@@ -115,6 +120,86 @@ def decode_kernels(embedded: bytes, fs: float, name: str) -> KernelBank:
         raise reader.corrupt("sizes", f"{n_kernels} x {n_leads} x {n_taps}, centre {centre}")
     taps = decode_taps(bytes(reader.take(reader.remaining, "taps")), (n_kernels, n_leads, n_taps))
     return KernelBank(kernels=taps, centre=centre, fs=fs)
+
+
+def code_details(
+    counts: tuple[int, ...], taps: NDArray[np.int16], like: KernelBank, steps: NDArray[np.float64]
+) -> Details:
+    """Give principal kernels as a file will have them: coded like leads, with loss.
+
+    Parameters
+    ----------
+    counts : tuple of int
+        How many each class has.
+    taps : (sum(counts), n_leads, n_taps) int16
+    like : KernelBank
+        The layer's own: its size, centre and frequency.
+    steps : (n_leads,) float64
+        Of the quantiser, in taps.
+    """
+    leads = taps.transpose(1, 0, 2).reshape(taps.shape[1], -1).astype(np.int32)
+    loss = LeadLoss(steps, (None,) * len(leads))
+    coded = encode_transform(leads, like.fs, *_nothing_known(leads.shape, like.fs), loss).payload
+    return _details_of(counts, coded, like, len(leads))
+
+
+def _nothing_known(shape: tuple[int, int], fs: float) -> tuple[NDArray[np.int32], list[Beats], int]:
+    nothing = np.zeros(0, np.int64)
+    return np.zeros(shape, np.int32), [beats_of(nothing, nothing, fs)] * shape[0], 1
+
+
+def _details_of(counts: tuple[int, ...], coded: bytes, like: KernelBank, n_leads: int) -> Details:
+    n_kernels, n_taps = sum(counts), like.n_taps
+    shape = n_leads, n_kernels * n_taps
+    leads = decode_transform(coded, shape[1], like.fs, *_nothing_known(shape, like.fs))
+    if np.abs(leads.astype(np.int64)).max() > np.iinfo(np.int16).max:
+        raise CorruptError("principal kernels: a tap is beyond int16")
+    taps = leads.reshape(n_leads, n_kernels, n_taps).transpose(1, 0, 2).astype(np.int16)
+    return Details.of(counts, replace(like, kernels=np.ascontiguousarray(taps)), coded)
+
+
+def _encode_layers_details(layers: Sequence[SanPlan]) -> bytes:
+    """Give the principal kernels of all layers; nothing where none has any."""
+    if all(san.details is None for san in layers):
+        return b""
+    writer = ByteWriter()
+    for san in layers:
+        counts = san.details.counts if san.details is not None else (0,) * san.bank.n_kernels
+        for count in counts:
+            writer.varint(count)
+        if san.details is not None:
+            writer.counted(san.details.coded)
+    return writer.getvalue()
+
+
+def _with_details(layers: Sequence[SanPlan], details: bytes, name: str) -> tuple[SanPlan, ...]:
+    """Give the layers with what ``_encode_layers_details`` wrote.
+
+    Raises
+    ------
+    CorruptError
+        There are too many, or they do not decode.
+    """
+    if not details:
+        return tuple(layers)
+    reader = ByteReader(details, f"{name}: principal kernels")
+    found = []
+    for san in layers:
+        counts = tuple(
+            reader.varint("number of principal kernels", MAX_KERNELS)
+            for _ in range(san.bank.n_kernels)
+        )
+        n_numbers = sum(counts) * san.bank.n_taps * len(san.leads)
+        if sum(counts) > MAX_KERNELS or n_numbers > _MAX_BANK_TAPS:
+            raise reader.corrupt("number of principal kernels", f"{counts}, too many")
+        if not any(counts):
+            found.append(san)
+            continue
+        coded = reader.counted("principal kernels", reader.remaining)
+        own = _details_of(counts, coded, san.bank, len(san.leads))
+        found.append(replace(san, details=own))
+    reader.expect_end("principal kernels")
+    return tuple(found)
 
 
 def encode_starts(groups: Sequence[Group]) -> bytes:
@@ -190,7 +275,8 @@ def plan_of(
                 f"{san.n_kernels} for {len(san.leads)}"
             )
         layers.append(SanPlan.of(san.group, san.leads, san.exponents, bank, san.clock))
-    return ChunkPlan(groups=groups, layers=tuple(layers), structure=structure)
+    detailed = _with_details(layers, parameters.details, name)
+    return ChunkPlan(groups=groups, layers=detailed, structure=structure)
 
 
 def _groups_of(header: Header, parameters: CodecParameters, name: str) -> tuple[Group, ...]:
@@ -262,13 +348,14 @@ def _bank_of(
 
 
 def _san_of(san: SanPlan, model: ModelName) -> SanParameters:
+    n_details = 0 if san.details is None else sum(san.details.counts)
     return SanParameters(
         group=san.group,
         leads=san.leads,
         exponents=san.exponents,
         model_name=model.name,
         n_kernels=san.bank.n_kernels,
-        kernel_numbers=int(san.bank.kernels.size),
+        kernel_numbers=int(san.bank.kernels.size) + n_details * len(san.leads) * san.bank.n_taps,
         clock=san.clock,
         model_digest=model.digest_bytes,
     )

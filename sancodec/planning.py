@@ -23,7 +23,7 @@ from sancodec.san.synthesis import Activations
 from sancodec.signal_types import UNKNOWN, Identity
 
 DEFAULT_CHUNK_SECONDS = 60.0
-LOSSY_CHUNK_SECONDS = 600.0
+LOSSY_CHUNK_SECONDS = 1800.0
 MIN_CHUNK_FRAMES = 16_384
 MAX_CHUNK_SAMPLES = 1 << 21
 
@@ -56,16 +56,23 @@ class EncodingPlan:
             found.append(search.find(leads_of(span, group), lead_in * spf, n_frames * spf))
         return found
 
-    def for_steps(self, steps: NDArray[np.float64], *, level: bool = False) -> EncodingPlan:
+    def for_steps(
+        self, steps: NDArray[np.float64], *, level: bool = False, coarser: int = 0
+    ) -> EncodingPlan:
         """Give the plan with amplitudes as fine as (n_channels,) steps of a quantiser ask for.
 
-        With ``level`` they are fitted to all but the baseline.
+        With ``level`` they are fitted to all but the baseline; they are coarser by ``coarser``
+        powers of two.
         """
         searches = []
         for search in self.searches:
             channels = self.chunks.groups[search.san.group].channels
             own = steps[[channels[lead] for lead in search.san.leads]]
-            searches.append(search.for_steps(own, level=level))
+            searches.append(search.for_steps(own, level=level, coarser=coarser))
+        return self.with_searches(searches)
+
+    def with_searches(self, searches: Sequence[LayerSearch]) -> EncodingPlan:
+        """Give the plan with these layers in place of its own."""
         layers = tuple(search.san for search in searches)
         return replace(self, chunks=replace(self.chunks, layers=layers), searches=tuple(searches))
 

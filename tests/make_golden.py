@@ -31,7 +31,7 @@ from sancodec import (  # noqa: E402
     Recording,
     models,
 )
-from sancodec.fidelity import MaxError, SanOnly, TargetPrdn  # noqa: E402
+from sancodec.fidelity import MaxError, MeanPrdn, SanOnly, TargetPrdn  # noqa: E402
 from sancodec.files import encode_file  # noqa: E402
 from sancodec.formats.dat import DatLayout, DatPacker  # noqa: E402
 from sancodec.formats.originals import make_mat_prolog  # noqa: E402
@@ -214,6 +214,20 @@ def transformed() -> bytes:
     return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=fidelity))
 
 
+def principal() -> bytes:
+    """Beats with peaks that rise and fall, more than their feet: principal kernels, with loss."""
+    record = replace(_simulated(90.0, 2), name="principal")
+    generator = np.random.default_rng(26)
+    rising = np.repeat(generator.normal(0, 1.0, record.n_frames // 100 + 1), 100)[: record.n_frames]
+    first = record.signals[0] - float(np.median(record.signals[0]))
+    risen = np.rint(first * (1.0 + rising * np.abs(first) / np.abs(first).max())).astype(np.int32)
+    config = CodecConfig(kernels="fit", fidelity=TargetPrdn(4.0), chunk_seconds=60)
+    encoded = sancodec.encode(replace(record, signals=(risen, record.signals[1])), config=config)
+    with sancodec.open(encoded) as file:
+        assert file.plan.layers[0].details is not None
+    return encoded
+
+
 def bounded() -> bytes:
     """A largest error above what steps are for: coefficients, and corrections of them."""
     record = replace(_simulated(30.0, 2), name="bounded")
@@ -228,6 +242,22 @@ def stepped() -> bytes:
     record = replace(record, name="stepped", signals=tuple(signals))
     fidelity = MaxError(("1", "3"))
     return sancodec.encode(record, config=CodecConfig(kernels="fit", fidelity=fidelity))
+
+
+def near() -> bytes:
+    """Errors of at most one unit, without kernels: steps, and missing samples."""
+    record = _simulated(20.0, 2)
+    signals = [signal.copy() for signal in record.signals]
+    signals[0][300:800] = -(1 << 31)
+    record = replace(record, name="near", signals=tuple(signals))
+    return sancodec.encode(record, config=CodecConfig(model="none", fidelity=MaxError(("1",))))
+
+
+def follows() -> bytes:
+    """A mean PRDN over leads that follow from two on a grid, which are what is coded."""
+    values = Grid(multiplier=5, mode=TRUNC).values(_limb_leads(2500))
+    config = CodecConfig(fidelity=MeanPrdn(3.0), model="none", chunk_seconds=6)
+    return sancodec.encode(_recording("follows", list(values), 2500), config=config)
 
 
 def san_only() -> bytes:
@@ -438,8 +468,11 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "carried": carried,
     "placed": placed,
     "transformed": transformed,
+    "principal": principal,
     "bounded": bounded,
     "stepped": stepped,
+    "near": near,
+    "follows": follows,
     "san_only": san_only,
     "edf": edf,
 }

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from sancodec.residual.mixing import decode_mixing, encode_mixing
 from sancodec.residual.predictive import decode_predictive, encode_predictive
 from sancodec.residual.template import beats_of
 from sancodec.residual.wide import decode_wide, encode_wide
-from sancodec.san import coding
+from sancodec.san import coding, details
 from sancodec.san.coding import decode_activations, decode_taps, encode_activations, encode_taps
+from sancodec.san.details import Details, decode_details, encode_details
+from sancodec.san.kernels import KernelBank
 from sancodec.san.synthesis import Activations
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,6 +81,13 @@ def many(leads: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.concatenate([leads, leads[:, ::-1], total, leads[:1], leads[:1] // 3, 0 * total + 7])
 
 
+def principal(activations: Activations) -> tuple[Activations, Details]:
+    """Some principal kernels of both classes, and their amplitudes."""
+    bank = KernelBank(kernels=np.ones((3, 2, 50), np.int16), centre=9, fs=FS)
+    amplitudes = np.array([[3, 0], [-1, 7], [0, 0], [900, 0], [2, -2]], np.int32)
+    return replace(activations, details=amplitudes), Details.of((1, 2), bank, b"")
+
+
 def use_everything() -> None:
     """Encode and decode, so that every function has been compiled for the types in use."""
     samples, san, beats, _ = workload()
@@ -91,6 +101,9 @@ def use_everything() -> None:
     np.testing.assert_array_equal(decode_discrete(told, *samples.shape), samples // 64)
     decode_activations(coded, 2, 2, 5)
     decode_taps(taps, (1, 1, 50))
+    detailed, own = principal(workload()[3])
+    decoded = decode_details(encode_details(detailed, own), detailed.kernel, own)
+    np.testing.assert_array_equal(decoded, detailed.details)
 
 
 ROOTS = (
@@ -103,6 +116,7 @@ ROOTS = (
     (blockwalk, "rehearse"),
     (coding, "_take_activations"),
     (coding, "_take_taps"),
+    (details, "_take_details"),
 )
 """What the decoder calls from Python: into these, all else of its arithmetic is compiled."""
 

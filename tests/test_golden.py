@@ -37,6 +37,7 @@ from sancodec.formats.container import ContainerReader
 from sancodec.formats.restoration import RecordShape, describe
 from sancodec.formats.wire import ByteReader
 from sancodec.inspection import inspect_file
+from sancodec.san_file import SanFile
 from sancodec.structure.grids import Grids
 
 HASHES = json.loads((FOLDER / "samples.json").read_text())
@@ -175,12 +176,19 @@ def test_lossy_golden_files_hold_what_they_stand_for() -> None:
     transformed, _ = inspect_file(golden("transformed"))
     assert transformed.n_activations > 50
     assert all(signal.prdn is not None and signal.prdn <= 6.0 for signal in transformed.signals)
-    modes = {"bounded": MODE_BOUNDED, "stepped": MODE_STEPPED}
-    for name, bounds in (("bounded", [40, 40]), ("stepped", [1, 3])):
+    for name, bounds, mode in (
+        ("bounded", [40, 40], MODE_BOUNDED),
+        ("stepped", [1, 3], MODE_BOUNDED),
+        ("near", [1, 1], MODE_STEPPED),
+    ):
         report, _ = inspect_file(golden(name))
         assert [signal.max_error for signal in report.signals] == bounds
-        with sancodec.open(golden(name)) as file:
-            assert modes[name] in file.container.read_chunk(0)
+        with SanFile(golden(name).open("rb")) as file:
+            assert [part.mode for part in file.parts(0)] == [mode]
+    follows, _ = inspect_file(golden("follows"))
+    assert "derived" in follows.structure
+    reached = [signal.prdn or 0.0 for signal in follows.signals[:4]]
+    assert max(reached) > 3.0 >= np.mean(reached)
     san_only, _ = inspect_file(golden("san_only"))
     assert san_only.n_activations > 50
     assert san_only.layers["residual"] < 40

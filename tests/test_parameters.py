@@ -23,6 +23,7 @@ from sancodec.formats.wire import ByteWriter
 from sancodec.layers import ChunkPlan, SanPlan, groups_of
 from sancodec.parameters import (
     ModelName,
+    code_details,
     decode_kernels,
     encode_kernels,
     header_kernels,
@@ -123,8 +124,55 @@ def test_the_second_layout_is_left_to_records_that_need_it() -> None:
 
 
 def test_another_layout_is_left_to_a_newer_version() -> None:
-    with pytest.raises(UnsupportedError, match=r"x\.san: .* layout 5 .* newer"):
-        decode_parameters(b"\x00\x05" + bytes(9), 4, "x.san")
+    with pytest.raises(UnsupportedError, match=r"x\.san: .* layout 6 .* newer"):
+        decode_parameters(b"\x00\x06" + bytes(9), 4, "x.san")
+
+
+def detailed(counts: tuple[int, ...] = (2, 0, 1)) -> ChunkPlan:
+    """The plan with principal kernels, smooth ones, coded coarsely."""
+    (san,) = plan().layers
+    shape = (sum(counts), 2, san.bank.n_taps)
+    phase = np.linspace(0.0, np.pi, shape[2]) * np.arange(1, 1 + shape[0] * 2).reshape(-1, 2, 1)
+    taps = np.rint(3000 * np.sin(phase)).astype(np.int16)
+    details = code_details(counts, taps, san.bank, np.array([40.0, 25.0]))
+    return replace(plan(), layers=(replace(san, details=details),))
+
+
+def test_principal_kernels_come_back_as_the_encoder_has_them() -> None:
+    written = detailed()
+    (found,), (san,) = plan_of(header_of(written), "x.san").layers, written.layers
+    assert found.details is not None
+    assert san.details is not None
+    assert found.details.counts == (2, 0, 1)
+    np.testing.assert_array_equal(found.details.expanded.rows, san.details.expanded.rows)
+    assert found.details.expanded.centre == san.expanded.centre
+    assert np.abs(found.details.expanded.rows).max() > 2900
+
+
+def test_damaged_principal_kernels_are_refused_or_others() -> None:
+    parameters = parameters_of(detailed(), (ModelName(),))
+    details = parameters.details
+    n_refused = 0
+    for bit in range(8 * len(details)):
+        flipped = bytearray(details)
+        flipped[bit // 8] ^= 1 << bit % 8
+        damaged = replace(parameters, details=bytes(flipped))
+        header = header_of(detailed(), parameters=encode_parameters(damaged))
+        try:
+            plan_of(header, "x.san")
+        except CorruptError:
+            n_refused += 1
+    assert n_refused > 0.4 * 8 * len(details)
+    for n_bytes in range(1, len(details)):
+        damaged = replace(parameters, details=details[:n_bytes])
+        with pytest.raises(CorruptError):
+            plan_of(header_of(detailed(), parameters=encode_parameters(damaged)), "x.san")
+
+
+def test_more_principal_kernels_than_a_layer_may_have_are_refused() -> None:
+    many = replace(parameters_of(plan(), (ModelName(),)), details=bytes([60, 5, 0, 0]))
+    with pytest.raises(CorruptError, match="too many"):
+        plan_of(header_of(plan(), parameters=encode_parameters(many)), "x.san")
 
 
 @pytest.mark.parametrize("members", [None, (0, 1)])

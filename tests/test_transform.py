@@ -36,8 +36,10 @@ def _both_ways(
     beats = [beats_of(position, np.zeros(position.size, np.int64), FS)] * len(leads)
     turning = steps if turned and steps.all() else None
     loss = LeadLoss(steps, (missing,) * len(leads), turning)
-    payload = encode_transform(leads, FS, san, beats, 1, loss)
-    return payload, decode_transform(payload, leads.shape[1], FS, san, beats, 1)
+    payload, known = encode_transform(leads, FS, san, beats, 1, loss)
+    decoded = decode_transform(payload, leads.shape[1], FS, san, beats, 1)
+    np.testing.assert_array_equal(known, decoded)
+    return payload, decoded
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 3, 17, 1000])

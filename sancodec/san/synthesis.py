@@ -55,6 +55,9 @@ class Activations:
     kernel : (n_activations,) int64
     amplitude : (n_activations, n_leads) int32
         In units of ``2 ** exponent`` ADC units of each lead, for a kernel value of UNIT.
+    details : (n_activations, n) int32 or None
+        Amplitudes of the principal kernels of each one's class, where a layer has some, in the
+        same units for all leads; 0 beyond their number.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class Activations:
     position: NDArray[np.int64]
     kernel: NDArray[np.int64]
     amplitude: NDArray[np.int32]
+    details: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         for name, array in (("position", self.position), ("kernel", self.kernel)):
@@ -230,7 +234,9 @@ def placement_of(
     )
 
 
-def shift_sums(sums: NDArray[np.int32], shifts: NDArray[np.int64]) -> NDArray[np.int32]:
+def shift_sums(
+    sums: NDArray[np.int32] | NDArray[np.int64], shifts: NDArray[np.int64]
+) -> NDArray[np.int32]:
     """Bring (n_leads, n_samples) sums to ADC units, by (n_leads,) shifts, rounded half up."""
     right = np.maximum(shifts, 0)[:, None]
     left = np.maximum(-shifts, 0)[:, None]

@@ -104,6 +104,10 @@ class Grids:
         """Give the samples of a lead inside: as many as outside."""
         return n_samples
 
+    def gains(self) -> NDArray[np.float64]:
+        """Give by how much each lead outside moves with each inside, (n_outside, n_inside)."""
+        return np.diag([1.0 if grid is None else grid.step for grid in self.grids])
+
     def enter(self, leads: NDArray[np.int64]) -> NDArray[np.int64]:
         """Give the indices of (n_leads, n_samples) values."""
         inside = leads.copy()

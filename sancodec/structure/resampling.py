@@ -72,6 +72,10 @@ class Resampling:
         """Give the samples of a lead inside: to the last one at or before the end outside."""
         return (self.first + (n_samples - 1) * self.down) // self.up + 1 if n_samples else 0
 
+    def gains(self) -> NDArray[np.float64]:
+        """Give by how much each lead outside moves with each inside, (n_leads, n_leads)."""
+        return np.eye(self.n_leads) * self.values.step
+
     def leave(self, leads: NDArray[np.int64], n_samples: int) -> NDArray[np.int64]:
         """Give (n_leads, n_samples) from the leads inside, none of which exceeds ``limit``."""
         grid, (spline, unit) = self.values, self.spline(leads, n_samples)

@@ -72,6 +72,15 @@ class Derivation:
         """Give the leads that stay."""
         return leads[self.kept]
 
+    def gains(self) -> NDArray[np.float64]:
+        """Give by how much each lead outside moves with each inside, (n_outside, n_inside)."""
+        gains = np.zeros((self.n_outside, self.n_outside))
+        gains[self.kept, self.kept] = 1.0
+        for lead, rule in self.rules.items():
+            for term in rule.terms:
+                gains[lead, term.lead] += term.whole + term.part / rule.divisor
+        return gains[:, self.kept]
+
     def leave(self, leads: NDArray[np.int64], n_samples: int) -> NDArray[np.int64]:
         """Give all leads, from those that stay."""
         outside = np.zeros((self.n_outside, n_samples), np.int64)

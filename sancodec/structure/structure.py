@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.errors import CorruptError
 from sancodec.formats.wire import ByteReader, ByteWriter
+from sancodec.structure.grids import Grids
 from sancodec.structure.misfits import Misfits
 from sancodec.structure.resampling import Resampling
 from sancodec.structure.rules import Derivation
@@ -63,6 +64,27 @@ class Structure:
         """Give the sampling frequency of the base leads, in Hz."""
         stage = self.resampling
         return fs if stage is None else fs * stage.down / stage.up
+
+    def without_grids(self) -> Structure:
+        """Give the structure without grids around zero, on which no loss need keep to.
+
+        Rounding to them is worth nothing where leads are not exact anyway, and costs an error.
+        """
+        kept = tuple(
+            stage
+            for stage in self.stages
+            if not isinstance(stage, Grids)
+            or any(grid is not None and (grid.offset or grid.shift) for grid in stage.grids)
+        )
+        return replace(self, stages=kept)
+
+    def gains(self) -> NDArray[np.float64]:
+        """Give by how much each lead moves with each base lead, as (n_leads, n_base) float64."""
+        gains = np.eye(self.n_leads)
+        for stage in self.stages:
+            # Element by element: no library decides in which order a product is summed.
+            gains = (gains[:, :, None] * stage.gains()[None]).sum(axis=1)
+        return gains
 
     def forward(self, samples: NDArray[np.int32]) -> tuple[NDArray[np.int32], Misfits] | None:
         """Give the base leads and the misfits of samples, checked on every one of them.

@@ -65,7 +65,7 @@ def _read_later(payload: bytes) -> Header:
     fields = Fields(expand(outer.counted(2**20), 2**20, 2, PHRASES, "header"), "header")
     n_frames, chunk_frames = fields.varint(2**40), fields.varint(2**40, 1)
     fs = fields.decimal()
-    header = Header(n_frames, chunk_frames, fs, _fidelity(fields, 4), _level(fields))
+    header = Header(n_frames, chunk_frames, fs, _fidelity(fields, 5), _level(fields))
     header.record = fields.text(2**10)
     header.channels = read_channels(fields)
     n_channels = len(header.channels)
@@ -117,7 +117,7 @@ def _column(fields: Fields, n_channels: int, read: Callable[[], object]) -> list
 
 def _check_promise(fields: Fields, fidelity: int, n_channels: int) -> None:
     n_values = fields.varint()
-    expected = {1: 1, 2: n_channels, 3: 1, 4: 0}[fidelity]
+    expected = {1: 1, 2: n_channels, 3: 1, 4: 0, 5: 1}[fidelity]
     check(n_values == expected, f"promise of {n_values} values instead of {expected}")
     for _ in range(n_values):
         form = fields.u8()

@@ -1,10 +1,20 @@
 """The test vectors: small files, each made for one reason, with the bytes that it is made of."""
 
-from . import chunks, container, good, header, kernels, parameters, restoration, unsupported
+from . import (
+    chunks,
+    container,
+    good,
+    header,
+    kernels,
+    parameters,
+    restoration,
+    segments,
+    unsupported,
+)
 from .parts import Cases
 
-GOOD: Cases = good.CASES
-UNSUPPORTED: Cases = unsupported.CASES
+GOOD: Cases = {**good.CASES, **segments.GOOD}
+UNSUPPORTED: Cases = {**unsupported.CASES, **segments.UNSUPPORTED}
 BAD: Cases = {
     **container.CASES,
     **header.CASES,
@@ -12,4 +22,5 @@ BAD: Cases = {
     **kernels.CASES,
     **chunks.CASES,
     **restoration.CASES,
+    **segments.CASES,
 }

@@ -12,9 +12,9 @@ from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.residual.loss import LeadLoss
 from sancodec.residual.template import Beats
 from sancodec.residual.transform.coding import (
+    CodedLeads,
     TransformCode,
     beats_of_all,
-    decode_transform,
     encode_transform,
     take_transform,
 )
@@ -40,7 +40,7 @@ def encode_bounded(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
     loss: LeadLoss,
-) -> bytes | None:
+) -> CodedLeads | None:
     """Code the leads of one chunk so that no sample is off by more than its lead's bound.
 
     Parameters as of ``encode_transform``. Gives None where that takes larger corrections than
@@ -48,10 +48,9 @@ def encode_bounded(  # noqa: PLR0917
     """
     assert loss.max_errors is not None
     layer = clock, san, beats, n_kernels
-    transform = encode_transform(samples, *layer, loss)
-    rough = decode_transform(transform, samples.shape[1], *layer).astype(np.int64)
+    transform, decoded = encode_transform(samples, *layer, loss)
     bound = loss.max_errors[:, None]
-    missed = samples - rough
+    missed = samples - decoded.astype(np.int64)
     corrections = np.sign(missed) * ((np.abs(missed) + bound) // (2 * bound + 1))
     # What is missing came back exactly.
     gaps = find_gaps(samples, loss.missing)
@@ -60,8 +59,11 @@ def encode_bounded(  # noqa: PLR0917
         return None
     writer = ByteWriter().counted(transform)
     # A correction may lead beyond the ends of a lead: what it is cut to is closer.
-    put_bounds(writer, bounds_of(bridge(samples, gaps), loss.max_errors))
-    return writer.raw(encode_corrections(corrections, beats_of_all(beats), clock)).getvalue()
+    bounds = bounds_of(bridge(samples, gaps), loss.max_errors)
+    put_bounds(writer, bounds)
+    writer.raw(encode_corrections(corrections, beats_of_all(beats), clock))
+    _correct(decoded, corrections, bounds)
+    return CodedLeads(writer.getvalue(), decoded)
 
 
 def decode_bounded(  # noqa: PLR0917
@@ -81,11 +83,18 @@ def decode_bounded(  # noqa: PLR0917
     """
     code = take_bounded(payload, (len(san), n_samples), clock, beats, n_kernels)
     decoded = code.transform.samples(san)
-    for row, moves, (bound, low, high) in zip(decoded, code.corrections, code.bounds, strict=True):
+    _correct(decoded, code.corrections, code.bounds)
+    return decoded
+
+
+def _correct(
+    samples: NDArray[np.int32], corrections: NDArray[np.int64], bounds: Sequence[LeadBounds]
+) -> None:
+    """Add the corrections, which are in steps of the bounds, in place."""
+    for row, moves, (bound, low, high) in zip(samples, corrections, bounds, strict=True):
         moved = np.flatnonzero(moves)
         there = row[moved] + moves[moved] * (2 * bound + 1)
         row[moved] = np.clip(there, low, high)
-    return decoded
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,8 @@ from sancodec.residual.transform.wavelet import (
     synthesise,
 )
 
-SLOPE = 0.15
-"""Squared error, in squared steps, that a bit may save; a little more than at high rates."""
+SLOPE = 0.1
+"""Squared error, in squared steps, that a bit may save; about what it is at high rates."""
 
 _ECG_FS = 360.0
 _ECG_LEVELS = 9
@@ -69,6 +70,13 @@ class LeadScale:
         return self.lowest == self.highest
 
 
+class CodedLeads(NamedTuple):
+    """The bytes of some leads, and the (n_leads, n_samples) int32 samples that they decode to."""
+
+    payload: bytes
+    samples: NDArray[np.int32]
+
+
 def levels_for(n_samples: int, clock: float) -> int:
     """Give how many levels a wavelet has, so that the slowest band is below 0.4 Hz of an ECG."""
     levels = _ECG_LEVELS + round(math.log2(min(max(clock, 1e-3), 1e6) / _ECG_FS))
@@ -95,7 +103,7 @@ def encode_transform(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
     loss: LeadLoss,
-) -> bytes:
+) -> CodedLeads:
     """Code the leads of one chunk with an error that their steps decide.
 
     Parameters
@@ -121,23 +129,25 @@ def encode_transform(  # noqa: PLR0917
     for scale in scales:
         _put_scale(writer, scale, san_only)
     put_gaps(writer, gaps, loss.missing)
-    moving = [i for i, scale in enumerate(scales) if not scale.flat]
-    if not moving or san_only:
-        return writer.getvalue()
-    rows = np.stack([_scaled(leads[i], san[i], scales[i]) for i in moving])
-    layer = clock, beats_of_all(beats), n_kernels
-    relative = None
-    if loss.turning is not None and len(moving) > 1:
-        relative = (loss.steps / loss.turning)[moving]
-    return writer.raw(_put_leads(rows, layer, relative)).getvalue()
+    code = TransformCode(scales, samples, gaps, None)
+    moving = code.moving
+    if moving and not san_only:
+        rows = np.stack([_scaled(leads[i], san[i], scales[i]) for i in moving])
+        layer = clock, beats_of_all(beats), n_kernels
+        relative = None
+        if loss.turning is not None and len(moving) > 1:
+            relative = (loss.steps / loss.turning)[moving]
+        code = replace(code, coefficients=_put_leads(writer, rows, layer, relative))
+    return CodedLeads(writer.getvalue(), code.samples(san))
 
 
 def _put_leads(
+    writer: ByteWriter,
     rows: NDArray[np.float64],
     layer: tuple[float, Beats, int],
     relative: NDArray[np.float64] | None,
-) -> bytes:
-    """Code (n_leads, n_samples) leads in steps.
+) -> LeadCoefficients:
+    """Code (n_leads, n_samples) leads in steps; give their coefficients as a decoder has them.
 
     ``relative`` are their steps over those for which they are turned, None not to turn them.
     """
@@ -145,17 +155,21 @@ def _put_leads(
     n_samples = rows.shape[1]
     n_levels = levels_for(n_samples, clock)
     wanted = analyse(rows, n_levels)
-    writer = ByteWriter().u8(n_levels).u8(_STRAIGHT if relative is None else _ROTATED)
+    writer.u8(n_levels).u8(_STRAIGHT if relative is None else _ROTATED)
+    bands = bands_of(n_samples, n_levels)
+    angles = np.zeros(0, np.uint8)
     if relative is not None:
-        slow = bands_of(n_samples, n_levels)[min(1, n_levels)].stop
+        slow = bands[min(1, n_levels)].stop
         angles = find_angles(wanted[:, slow:] * relative[:, None])
         rotate(wanted, angles)
         writer.raw(angles.tobytes())
     quantised = np.zeros(wanted.shape, np.int32)
     coder = room_for_walk(n_samples)
     decisions = walk_through(coder, quantised, wanted, n_levels, beats, n_kernels, clock, SLOPE)
-    put_centroids(writer, fit_centroids(wanted, quantised, bands_of(n_samples, n_levels)))
-    return writer.raw(payload_of(decisions)).getvalue()
+    centroids = fit_centroids(wanted, quantised, bands)
+    put_centroids(writer, centroids)
+    writer.raw(payload_of(decisions))
+    return LeadCoefficients(quantised, centroids.offsets, n_levels, angles)
 
 
 def decode_transform(  # noqa: PLR0917
