@@ -31,8 +31,8 @@ from sancodec.formats.remote import is_url
     "--output",
     "directory",
     metavar="DIR|-",
-    help="Folder to write to, or - for one file to stdout.  [default: beside FILE.san; of stdin or a "
-    "URL, the working folder]",
+    help="Folder to write to, or - for one file to stdout.  [default: beside FILE.san; of stdin or "
+    "a URL, the working folder]",
 )
 @click.option(
     "--layer",
@@ -47,8 +47,8 @@ from sancodec.formats.remote import is_url
     type=click.Choice(FORMATS),
     default=ORIGINAL,
     show_default=True,
-    help="The original files; WFDB files; an array (n_samples, n_channels) of int32 in ADC units; a "
-    "table of physical values; an EDF file, whose last data record is filled up with the last sample.",
+    help="The original files; WFDB files; an array (n_samples, n_channels) of int32 in ADC units; "
+    "a table of physical values; an EDF file, its last data record filled up with the last sample.",
 )
 @click.option(
     "--start", callback=parse_position, metavar="N|Ns", help="First sample (3600) or second (10s)."

@@ -163,9 +163,9 @@ def encode(
     to a new record of the signals as they come back.
 
     RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat); an
-    EDF, EDF+ or BDF file (night.edf), whose gaps (EDF+D) are given back but not put into the signal;
+    EDF, EDF+ or BDF file (night.edf), whose gaps (EDF+D) come back but are not put into the signal;
     a table of decimal numbers (.csv), or an integer array (.npy). Of tables and arrays the samples
-    come back, not the bytes of the file. - is one of these files from stdin.
+    come back, not the bytes of the file. - is an EDF file, a table or an array from stdin.
 
     \b
     Example:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.errors import RecordError
+from sancodec.formats.arrays import refuse_mixed
 from sancodec.formats.channels import MAX_CHANNELS
-from sancodec.recording import NO_SAMPLE, Channel, Recording
+from sancodec.recording import NO_SAMPLE, Channel, RecordSpans
 
 _NUMBER = re.compile(r"([-+]?)(\d*)(?:\.(\d*))?", re.ASCII)
 _NAME = re.compile(r"(.*?)\s*[\[(]([^\[\]()]*)[\])]")
@@ -61,7 +63,7 @@ def read_csv(path: Path, fs: float | None, *, keep_time: bool = False) -> CsvTab
     RecordError
         A line has another number of fields, or one that is no number; times are not even.
     """
-    layout = _survey(path, keep_time=keep_time)
+    layout = _survey(path)
     if layout.has_time and not keep_time:
         fs = _find_fs(path, layout, fs)
     if fs is None:
@@ -91,7 +93,7 @@ class _Layout:
     places: list[int] = field(default_factory=list)
 
 
-def _survey(path: Path, *, keep_time: bool) -> _Layout:
+def _survey(path: Path) -> _Layout:
     layout = None
     for number, line in _lines(path):
         if layout is None:
@@ -154,8 +156,8 @@ def _fields(line: str, layout: _Layout, path: Path, number: int) -> list[str]:
     for text in fields:
         if not _is_number(text):
             raise RecordError(
-                f"{path}, line {number}: {text[:40]!r} is no decimal number; what is missing has to "
-                "be left out or filled first"
+                f"{path}, line {number}: {text[:40]!r} is no decimal number; leave out or fill "
+                "what is missing first"
             )
     return fields
 
@@ -173,33 +175,32 @@ def _scaled(text: str, places: int) -> int:
 
 def _find_fs(path: Path, layout: _Layout, fs: float | None) -> float:
     """Give the frequency that a column of time is of, having looked at all of it."""
-    unit = Fraction(1, 10 ** layout.places[0])
-    times = ((n, _scaled(own[0], layout.places[0]) * unit) for n, own in _rows(path, layout))
     if fs is None:
-        first, last = _ends(time for _, time in times)
-        if layout.n_rows < 2 or last <= first:
+        *_, (_, last) = deque(_times(path, layout), maxlen=1)
+        _, first = next(_times(path, layout))
+        if last <= first:
             raise RecordError(f"{path}: no sampling frequency in its time; give it with --fs")
-        fs = float(
-            round((layout.n_rows - 1) / (last - first)) or (layout.n_rows - 1) / (last - first)
-        )
-        times = ((n, _scaled(own[0], layout.places[0]) * unit) for n, own in _rows(path, layout))
-    start, exact = None, Fraction(fs)
-    for i, (number, time) in enumerate(times):
+        exact = (layout.n_rows - 1) / (last - first)
+        # Times that were rounded give about a whole number.
+        fs = float(round(exact) or exact)
+    unit, start = Fraction(1, 10 ** layout.places[0]), None
+    for i, (number, time) in enumerate(_times(path, layout)):
         start = time if start is None else start
-        if abs(time - start - i / exact) > unit:
+        expected = start + i / Fraction(fs)
+        if abs(time - expected) > unit:
             raise RecordError(
-                f"{path}, line {number}: time {float(time):g} s, expected "
-                f"{float(start + i / exact):g} s at {fs:g} Hz; give --fs, or keep the column as a "
-                "channel with --keep-time"
+                f"{path}, line {number}: time {float(time):g} s, expected {float(expected):g} s at "
+                f"{fs:g} Hz; give --fs, or keep the column as a channel with --keep-time"
             )
     return fs
 
 
-def _ends(times: Iterator[Fraction]) -> tuple[Fraction, Fraction]:
-    first = last = next(times)
-    for last in times:
-        pass
-    return first, last
+def _times(path: Path, layout: _Layout) -> Iterator[tuple[int, Fraction]]:
+    places = layout.places[0]
+    return (
+        (number, Fraction(_scaled(fields[0], places), 10**places))
+        for number, fields in _rows(path, layout)
+    )
 
 
 def _rows(path: Path, layout: _Layout) -> Iterator[tuple[int, list[str]]]:
@@ -213,7 +214,8 @@ def _rows(path: Path, layout: _Layout) -> Iterator[tuple[int, list[str]]]:
 def _spool(path: Path, layout: _Layout, first: int) -> NDArray[np.int32]:
     """Write the numbers as integers into a file without a name, and give it as an array."""
     places = layout.places[first:]
-    spool = tempfile.TemporaryFile()
+    # It has to live as long as the array does.
+    spool = tempfile.TemporaryFile()  # noqa: SIM115
     rows: list[list[int]] = []
     for number, texts in _rows(path, layout):
         rows.append([_scaled(t, p) for t, p in zip(texts[first:], places, strict=True)])
@@ -236,9 +238,7 @@ def _make_channel(name: str, places: int) -> Channel:
     return Channel(name=name, units=units or "NU", adc_gain=float(10**places))
 
 
-def write_csv(
-    stream: BinaryIO, channels: Sequence[Channel], spans: Iterable[Recording], name: str
-) -> None:
+def write_csv(stream: BinaryIO, record: RecordSpans) -> None:
     """Write physical values, a line for each sample of all channels, behind a line of names.
 
     Where the gain is a power of ten, numbers are exact decimals; else the shortest that binary64
@@ -249,10 +249,10 @@ def write_csv(
     RecordError
         The channels have different sampling frequencies.
     """
-    if any(channel.samples_per_frame != 1 for channel in channels):
-        raise RecordError(f"{name}: mixed sampling frequencies fit no table; write WFDB instead")
+    refuse_mixed(record)
+    channels = record.channels
     stream.write((",".join(map(_spell_name, channels)) + "\n").encode("utf-8"))
-    for span in spans:
+    for span in record.spans:
         columns = [
             _spell(signal, channel) for signal, channel in zip(span.signals, channels, strict=True)
         ]

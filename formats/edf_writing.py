@@ -11,7 +11,7 @@ import numpy as np
 
 from sancodec.errors import RecordError
 from sancodec.formats.blocks import BlockLayout, BlockPacker, Blocks
-from sancodec.recording import Channel, Recording
+from sancodec.recording import Channel, Recording, RecordSpans
 
 _LOW, _HIGH = -(1 << 15), (1 << 15) - 1
 _MAX_RECORDS = 99_999_999
@@ -19,14 +19,7 @@ _MAX_RECORD_BYTES = 61_440
 _REMEDY = "write WFDB or an array instead"
 
 
-def write_edf(
-    stream: BinaryIO,
-    name: str,
-    fs: float,
-    channels: Sequence[Channel],
-    n_frames: int,
-    spans: Iterable[Recording],
-) -> None:
+def write_edf(stream: BinaryIO, record: RecordSpans) -> None:
     """Write samples as an EDF file, span by span.
 
     EDF has whole data records: the last one is filled up with the last sample of each channel
@@ -37,8 +30,9 @@ def write_edf(
     RecordError
         A sample does not fit into 16 bits, or a number of the header into its field.
     """
+    name, channels, n_frames = record.name, record.channels, record.n_frames
     frame_samples = sum(channel.samples_per_frame for channel in channels)
-    n, duration = _choose_record(fs, n_frames, frame_samples, name)
+    n, duration = _choose_record(record.fs, n_frames, frame_samples, name)
     blocks = Blocks(format=16, n_frames=n)
     layout = BlockLayout(
         blocks=blocks, samples_per_frame=tuple(channel.samples_per_frame for channel in channels)
@@ -48,7 +42,7 @@ def write_edf(
         raise RecordError(f"{name}: {n_records} data records do not fit EDF; {_REMEDY}")
     stream.write(_make_header(channels, n, n_records, duration, name))
     packer = BlockPacker(layout)
-    for span in _filled_up(spans, n_records * n - n_frames):
+    for span in _filled_up(record.spans, n_records * n - n_frames):
         for channel, signal in zip(channels, span.signals, strict=True):
             if signal.size and not _LOW <= signal.min() <= signal.max() <= _HIGH:
                 raise RecordError(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from sancodec.errors import ConfigError
 from sancodec.formats.arrays import write_npy
@@ -12,9 +12,14 @@ from sancodec.formats.csv_files import write_csv
 from sancodec.formats.edf_writing import write_edf
 from sancodec.formats.originals import IN_BLOCKS, Originals
 from sancodec.formats.output import pending
-from sancodec.recording import Channel, Recording
+from sancodec.recording import RecordSpans
 
-EXPORTS = ("npy", "csv", "edf")
+_WRITERS: dict[str, Callable[[BinaryIO, RecordSpans], None]] = {
+    "npy": write_npy,
+    "csv": write_csv,
+    "edf": write_edf,
+}
+EXPORTS = tuple(_WRITERS)
 ORIGINAL, WFDB = "original", "wfdb"
 FORMATS = (ORIGINAL, WFDB, *EXPORTS)
 
@@ -38,41 +43,17 @@ def folder_of(target: Path | BinaryIO) -> Path:
     return target
 
 
-def export(
-    fmt: str, directory: Path | BinaryIO, name: str, *content: Any, force: bool
-) -> list[Path]:
-    """Write a file of that name into a folder, or into a stream, once all of it is there.
-
-    Parameters
-    ----------
-    *content
-        As of ``write_export``.
-    """
-    target = directory / f"{name}.{fmt}" if isinstance(directory, Path) else directory
-    with pending(target, force) as stream:
-        write_export(fmt, stream, name, *content)
-    return [target] if isinstance(target, Path) else []
-
-
-def write_export(
-    fmt: str,
-    stream: BinaryIO,
-    name: str,
-    fs: float,
-    channels: tuple[Channel, ...],
-    n_frames: int,
-    spans: Iterable[Recording],
-) -> None:
-    """Write samples in one of EXPORTS, span by span.
+def export(fmt: str, directory: Path | BinaryIO, record: RecordSpans, *, force: bool) -> list[Path]:
+    """Write a file of the record's name into a folder, or into a stream, once all of it is there.
 
     Raises
     ------
     RecordError
-        They do not fit the format.
+        The samples do not fit the format.
+    OutputError
+        The file exists already and ``force`` is not set, or it cannot be written.
     """
-    if fmt == "csv":
-        write_csv(stream, channels, spans, name)
-    elif fmt == "edf":
-        write_edf(stream, name, fs, channels, n_frames, spans)
-    else:
-        write_npy(stream, channels, n_frames, spans, name)
+    target = directory / f"{record.name}.{fmt}" if isinstance(directory, Path) else directory
+    with pending(target, force) as stream:
+        _WRITERS[fmt](stream, record)
+    return [target] if isinstance(target, Path) else []

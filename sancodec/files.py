@@ -24,6 +24,7 @@ from sancodec.formats.side_files import find_annotations, side_sources
 from sancodec.formats.sources import open_source
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.progress import Progress
+from sancodec.recording import RecordSpans
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
 from sancodec.removal import remove_originals
 from sancodec.report import Report
@@ -164,8 +165,8 @@ def decode_file(
     start, stop : int
         Frames; anything but the whole record is written as a new record.
     fmt : str
-        One of ``exports.FORMATS``: the original files of the whole record or else a new WFDB record,
-        WFDB in any case, or one file.
+        One of ``exports.FORMATS``: the original files of the whole record, or else a new
+        WFDB record; WFDB in any case; or one file.
     model : str, optional
         Name or path of the model, where the file needs one that is not shipped.
 
@@ -188,7 +189,10 @@ def decode_file(
         name, fs = file.header.name + ("_san" if layer == "san" else ""), file.header.fs
         channels = file.header.channels
         if fmt in EXPORTS:
-            return export(fmt, directory, name, fs, channels, stop - start, spans, force=force)
+            made = RecordSpans(
+                name=name, fs=fs, channels=channels, n_frames=stop - start, spans=spans
+            )
+            return export(fmt, directory, made, force=force)
         folder = folder_of(directory)
         beside = restore(originals, (), folder, force=force, name=file.name)
         return write_wfdb(folder, name, fs, channels, spans, force=force) + beside
@@ -247,7 +251,10 @@ def salvage_file(
         name, channels = f"{file.header.name}_salvaged", file.header.channels
         fs = file.header.fs
         if fmt in EXPORTS:
-            paths = export(fmt, directory, name, fs, channels, stop - start, spans, force=force)
+            made = RecordSpans(
+                name=name, fs=fs, channels=channels, n_frames=stop - start, spans=spans
+            )
+            paths = export(fmt, directory, made, force=force)
         else:
             paths = write_wfdb(directory, name, fs, channels, spans, force=force, with_lost=True)
         return Salvaged(paths, stop - start, salvage.lost, salvage.problem)
