@@ -30,6 +30,7 @@ from sancodec.files import delete_originals, encode_file
 from sancodec.formats.sources import SUFFIXES, suffix_of
 
 _START_BYTES = 16
+_LOSSES = ("prdn", "mean_prdn", "max_error", "ratio", "bits_per_sample", "san_only")
 _SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
 
 
@@ -144,17 +145,10 @@ def encode(
     kernels: str,
     level: str,
     chunk: float | None,
-    with_annotations: bool,
-    attach: tuple[Path, ...],
     remove_original: bool,
-    fs: float | None,
-    keep_time: bool,
     no_verify: bool,
-    provider: str,
-    jobs: int | None,
-    force: bool,
     as_json: bool,
-    **loss: Any,
+    **options: Any,
 ) -> None:
     """Compress records, each to one .san file.
 
@@ -175,11 +169,14 @@ def encode(
       sancodec encode mitdb/*.hea -o compressed --json
       sancodec encode 100.dat --prdn 5
     """
+    loss = {name: options.pop(name) for name in _LOSSES}
     config = CodecConfig(
         model=model, kernels=kernels, level=level, chunk_seconds=chunk, fidelity=_fidelity(**loss)
     )
     targets = _targets(records, output)
-    _check_removal(config, wanted=remove_original, verify=not no_verify, piped=output == "-")
+    _check_removal(
+        config, wanted=remove_original, verify=not no_verify, piped="-" in (output, *records)
+    )
 
     def work(record: str) -> None:
         target = targets[record]
@@ -189,17 +186,11 @@ def encode(
                 target,
                 config,
                 verify=not no_verify,
-                force=force,
-                provider=provider,
-                jobs=jobs,
                 progress=progress,
-                with_annotations=with_annotations,
-                attach=attach,
-                fs=fs,
-                keep_time=keep_time,
+                **options,
             )
         if remove_original and isinstance(target, Path):
-            delete_originals(Path(record), target, with_annotations=with_annotations)
+            delete_originals(path, target, with_annotations=options["with_annotations"])
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))
 
     for_each(context, records, work)

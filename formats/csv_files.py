@@ -187,7 +187,7 @@ def _find_fs(path: Path, layout: _Layout, fs: float | None) -> float:
     for i, (number, time) in enumerate(_times(path, layout)):
         start = time if start is None else start
         expected = start + i / Fraction(fs)
-        if abs(time - expected) > unit:
+        if abs(time - expected) >= unit:
             raise RecordError(
                 f"{path}, line {number}: time {float(time):g} s, expected {float(expected):g} s at "
                 f"{fs:g} Hz; give --fs, or keep the column as a channel with --keep-time"
@@ -214,22 +214,22 @@ def _rows(path: Path, layout: _Layout) -> Iterator[tuple[int, list[str]]]:
 def _spool(path: Path, layout: _Layout, first: int) -> NDArray[np.int32]:
     """Write the numbers as integers into a file without a name, and give it as an array."""
     places = layout.places[first:]
-    # It has to live as long as the array does.
-    spool = tempfile.TemporaryFile()  # noqa: SIM115
     rows: list[list[int]] = []
-    for number, texts in _rows(path, layout):
-        rows.append([_scaled(t, p) for t, p in zip(texts[first:], places, strict=True)])
-        if not all(_INT32.min <= n <= _INT32.max for n in rows[-1]):
-            raise RecordError(
-                f"{path}, line {number}: a number of more than 32 bits with all digits behind the "
-                "point; round the column to what was measured"
-            )
-        if len(rows) == _PIECE_ROWS:
-            spool.write(np.array(rows, np.int32).data)
-            rows = []
-    spool.write(np.array(rows, np.int32).reshape(-1, len(places)).data)
-    spool.flush()
-    return np.memmap(spool, np.int32, "r", shape=(layout.n_rows, len(places)))
+    with tempfile.TemporaryFile() as spool:
+        for number, texts in _rows(path, layout):
+            rows.append([_scaled(t, p) for t, p in zip(texts[first:], places, strict=True)])
+            if not all(_INT32.min <= n <= _INT32.max for n in rows[-1]):
+                raise RecordError(
+                    f"{path}, line {number}: a number of more than 32 bits with all digits behind "
+                    "the point; round the column to what was measured"
+                )
+            if len(rows) == _PIECE_ROWS:
+                spool.write(np.array(rows, np.int32).data)
+                rows = []
+        spool.write(np.array(rows, np.int32).reshape(-1, len(places)).data)
+        spool.flush()
+        # The array holds on to the file, which has no name to be left behind.
+        return np.memmap(spool, np.int32, "r", shape=(layout.n_rows, len(places)))
 
 
 def _make_channel(name: str, places: int) -> Channel:

@@ -144,12 +144,11 @@ def _spell_exactly(number: Fraction) -> str | None:
 def _spell_nearly(number: Fraction) -> str | None:
     """Give a number in at most 8 characters, with as many digits as these take."""
     for places in range(7, -1, -1):
-        scaled = round(number * 10**places)
-        digits = str(abs(scaled)).zfill(places + 1)
-        text = (
-            f"{digits[:-places]}.{digits[-places:]}".rstrip("0").rstrip(".") if places else digits
-        )
-        text = "-" * (scaled < 0) + text
+        scaled = round(abs(number) * 10**places)
+        digits = str(scaled).zfill(places + 1)
+        if places:
+            digits = f"{digits[:-places]}.{digits[-places:]}".rstrip("0").rstrip(".")
+        text = f"-{digits}" if number < 0 < scaled else digits
         if len(text) <= 8:
             return text
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,7 @@ from sancodec.formats.arrays import write_npy
 from sancodec.formats.csv_files import write_csv
 from sancodec.formats.edf_writing import write_edf
 from sancodec.formats.originals import IN_BLOCKS, Originals
-from sancodec.formats.output import pending
+from sancodec.formats.output import find_name_problem, pending
 from sancodec.recording import RecordSpans
 
 _WRITERS: dict[str, Callable[[BinaryIO, RecordSpans], None]] = {
@@ -53,7 +54,11 @@ def export(fmt: str, directory: Path | BinaryIO, record: RecordSpans, *, force: 
     OutputError
         The file exists already and ``force`` is not set, or it cannot be written.
     """
-    target = directory / f"{record.name}.{fmt}" if isinstance(directory, Path) else directory
+    target = directory
+    if isinstance(directory, Path):
+        name = f"{record.name}.{fmt}"
+        # A name in a file is no path.
+        target = directory / (re.sub(r"\W", "_", name) if find_name_problem(name) else name)
     with pending(target, force) as stream:
         _WRITERS[fmt](stream, record)
     return [target] if isinstance(target, Path) else []

@@ -187,8 +187,9 @@ class _Packer:
     def of(cls, layout: DatLayout | BlockLayout | None) -> _Packer | None:
         if layout is None:
             return None
-        in_blocks = isinstance(layout, BlockLayout)
-        return cls(BlockPacker(layout) if in_blocks else DatPacker(layout))
+        if isinstance(layout, BlockLayout):
+            return cls(BlockPacker(layout))
+        return cls(DatPacker(layout))
 
     def feed(self, signals: Sequence[Samples]) -> Iterator[Octets]:
         if isinstance(self._packer, BlockPacker):

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from sancodec import models
 from sancodec.config import CodecConfig
+from sancodec.errors import VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_wfdb
 from sancodec.formats.exports import EXPORTS, ORIGINAL, WFDB, are_of, export, folder_of
@@ -21,7 +22,7 @@ from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import restore
 from sancodec.formats.segmented import open_record
 from sancodec.formats.side_files import find_annotations, side_sources
-from sancodec.formats.sources import open_source
+from sancodec.formats.sources import CSV, NPY, open_source
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.progress import Progress
 from sancodec.recording import RecordSpans
@@ -68,10 +69,9 @@ def encode_file(
         A WFDB record's name, its header, or its signal file; an EDF file, an array, a table.
     target : Path or BinaryIO
         Written only when all is well.
-    verify : bool
-        Whether the file is decoded and compared, samples and original files alike.
-    force : bool
-        Whether an existing target is overwritten.
+    verify, force : bool
+        Whether the file is decoded and compared, samples and original files alike; whether an
+        existing target is overwritten.
     jobs : int or None
         Threads that work on chunks, None for one on each processor; the bytes are the same.
     progress : callable, optional
@@ -94,8 +94,8 @@ def encode_file(
     """
     started = time.perf_counter()
     # What loss leaves of a segment's header is its own: then none shares another's samples.
-    lossless = isinstance(config.fidelity, Lossless)
-    source = open_source(record, fs=fs, keep_time=keep_time, share=lossless)
+    share = isinstance(config.fidelity, Lossless)
+    source = open_source(record, fs=fs, keep_time=keep_time, share=share)
     annotations = find_annotations(source.files) if with_annotations else []
     side_files = side_sources([*annotations, *attach], source.files)
     encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
@@ -105,8 +105,8 @@ def encode_file(
         if verify:
             encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
-    report = replace(report, signals=signals or report.signals, verified=verify)
-    return replace(report, encode_seconds=time.perf_counter() - started)
+    seconds, signals = time.perf_counter() - started, signals or report.signals
+    return replace(report, signals=signals, verified=verify, encode_seconds=seconds)
 
 
 def delete_originals(
@@ -133,6 +133,8 @@ def delete_originals(
     RecordError, CorruptError, OutputError
         The record or its .san file cannot be read, or a file cannot be deleted.
     """
+    if record.suffix.lower() in (NPY, CSV):
+        raise VerifyError(f"{record}: its samples come back, not its bytes; it was not deleted")
     source = open_record(record)
     annotations = find_annotations(source.files) if with_annotations else []
     own = [*(file.path for file in source.files), *annotations]

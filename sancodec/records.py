@@ -61,8 +61,8 @@ class RecordEncoder:
 
         Of a record of several segments that is nothing: each has its own.
         """
+        signals: tuple[SignalReport, ...] = ()
         if isinstance(source, SegmentedRecord):
-            signals = ()
             self._encode_segments(source, side_files, stream, progress)
         else:
             signals = self._encode_one(source, side_files, stream, progress)

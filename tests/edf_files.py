@@ -61,5 +61,5 @@ def edf_bytes(
 def _row(row: np.ndarray | bytes, sample_bytes: int) -> bytes:
     if isinstance(row, bytes):
         return row
-    wide = np.asarray(row, "<i4")
+    wide = np.ascontiguousarray(row, "<i4")
     return wide.view(np.uint8).reshape(-1, 4)[:, :sample_bytes].tobytes()

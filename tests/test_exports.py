@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import edfio
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from edf_files import Signal, annotations, edf_bytes
 
 import sancodec
@@ -42,7 +42,7 @@ def write(path: Path, samples: np.ndarray, fs: float, *channels: Channel, step: 
 
 @pytest.mark.parametrize("fs", [360.0, 250.0, 500.0, 100.0, 1.0, 0.5, 257.0, 128.5, 1000.0])
 def test_edf_files_are_read_by_others(tmp_path: Path, fs: float) -> None:
-    n_frames = math.ceil(fs) * 4
+    n_frames = round(4 * fs)
     path = write(tmp_path / "a.edf", WALK[:n_frames], fs, *LEADS)
     found = edfio.read_edf(path)
     assert [signal.label for signal in found.signals] == ["II", "Pression art?rie"]
@@ -124,14 +124,38 @@ def test_a_stream_takes_one_file(night: Path, tmp_path: Path) -> None:
         decode_file(tmp_path / "w.san", io.BytesIO())
     with pytest.raises(ConfigError, match="a stream takes one file"):
         decode_file(tmp_path / "w.san", io.BytesIO(), stop=10)
-    decode_file(tmp_path / "w.san", tmp_path, fmt="edf", stop=100)
+    decode_file(tmp_path / "w.san", tmp_path / "part", fmt="edf", stop=100)
     with pytest.raises(OutputError, match=r"night\.edf: exists already"):
-        decode_file(tmp_path / "w.san", tmp_path, fmt="edf", stop=100)
+        decode_file(tmp_path / "w.san", tmp_path / "part", fmt="edf", stop=100)
     assert signals.is_file()
 
 
+@pytest.mark.parametrize("fmt", ["npy", "csv", "edf"])
+def test_a_name_in_a_file_is_no_path(tmp_path: Path, fmt: str) -> None:
+    encoded = sancodec.encode(WALK[:100], fs=1, name="../../up", config=FAST)
+    (tmp_path / "up.san").write_bytes(encoded)
+    (path,) = decode_file(tmp_path / "up.san", tmp_path / "in" / "side", fmt=fmt)
+    assert path.parent == tmp_path / "in" / "side"
+    assert path.is_file()
+    assert ".." not in str(path)
+
+
+def test_the_file_of_a_table_is_never_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("1\n2\n")
+    options = ["--level", "fast", "--model", "none", "--fs", "1", "--remove-original"]
+    assert main(["encode", str(path), *options]) == 3
+    assert path.read_text() == "1\n2\n"
+    assert (tmp_path / "a.san").is_file()
+
+
 @pytest.mark.parametrize("kind", ["edf", "npy", "csv"])
-def test_files_go_through_pipes(tmp_path: Path, kind: str) -> None:
+def test_files_go_through_pipes(
+    tmp_path: Path,
+    kind: str,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     samples = WALK[:500].astype(np.int32)
     source = tmp_path / f"in.{kind}"
     if kind == "edf":
@@ -141,20 +165,22 @@ def test_files_go_through_pipes(tmp_path: Path, kind: str) -> None:
     else:
         source.write_text("".join(f"{a},{b}\n" for a, b in samples.tolist()))
     fs = [] if kind == "edf" else ["--fs", "250"]
-    run = CliRunner().invoke
     options = ["--level", "fast", "--model", "none", *fs]
-    encoded = run(main, ["encode", "-", "-o", "-", *options], input=source.read_bytes())
-    assert encoded.exit_code == 0, encoded.stderr
-    format_ = ["--format", kind]
-    decoded = run(main, ["decode", "-", "-o", "-", *format_], input=encoded.stdout_bytes)
-    assert decoded.exit_code == 0, decoded.stderr
-    expected = source.read_bytes()
+
+    def run(command: list[str], given: bytes) -> bytes:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        assert main(command) == 0
+        return capfdbinary.readouterr().out
+
+    encoded = run(["encode", "-", "-o", "-", *options], source.read_bytes())
+    decoded = run(["decode", "-", "-o", "-", "--format", kind], encoded)
     if kind == "npy":
-        np.testing.assert_array_equal(np.load(io.BytesIO(decoded.stdout_bytes)), samples)
+        np.testing.assert_array_equal(np.load(io.BytesIO(decoded)), samples)
     elif kind == "csv":
-        assert decoded.stdout_bytes.partition(b"\n")[2] == expected
+        # The first line has the names, which the table had not.
+        assert decoded.partition(b"\n")[2] == source.read_bytes()
     else:
-        assert decoded.stdout_bytes == expected
+        assert decoded == source.read_bytes()
 
 
 @pytest.mark.parametrize("dtype", ["<i2", ">i4", "u1", "<i8"])
