@@ -54,11 +54,10 @@ def export(fmt: str, directory: Path | BinaryIO, record: RecordSpans, *, force: 
     OutputError
         The file exists already and ``force`` is not set, or it cannot be written.
     """
-    target = directory
-    if isinstance(directory, Path):
-        name = f"{record.name}.{fmt}"
-        # A name in a file is no path.
-        target = directory / (re.sub(r"\W", "_", name) if find_name_problem(name) else name)
+    # A name in a file is no path.
+    bad = find_name_problem(f"{record.name}.{fmt}")
+    name = re.sub(r"\W", "_", record.name) if bad else record.name
+    target = directory / f"{name}.{fmt}" if isinstance(directory, Path) else directory
     with pending(target, force) as stream:
         _WRITERS[fmt](stream, record)
     return [target] if isinstance(target, Path) else []

@@ -72,10 +72,9 @@ def encode_file(
     verify, force : bool
         Whether the file is decoded and compared, samples and original files alike; whether an
         existing target is overwritten.
-    jobs : int or None
-        Threads that work on chunks, None for one on each processor; the bytes are the same.
-    progress : callable, optional
-        Called with frames done and in all; verifying counts as much as encoding.
+    jobs, progress : int or None, callable, optional
+        Threads that work on chunks, None for one on each processor; called with frames done and in
+        all, verifying counting as much as encoding.
     with_annotations, attach : bool, sequence of Path
         Whether the annotation files of the record travel along, and further files that do.
     fs, keep_time : float or None, bool
@@ -105,8 +104,8 @@ def encode_file(
         if verify:
             encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
-    seconds, signals = time.perf_counter() - started, signals or report.signals
-    return replace(report, signals=signals, verified=verify, encode_seconds=seconds)
+    report = replace(report, signals=signals or report.signals, verified=verify)
+    return replace(report, encode_seconds=time.perf_counter() - started)
 
 
 def delete_originals(
