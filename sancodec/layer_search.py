@@ -17,6 +17,7 @@ from sancodec.layers import Group, SanLayer, SanPlan, reconstruct, regressors
 from sancodec.parameters import ModelName
 from sancodec.principal import BeatsLeft, detail_amplitudes, fit_details, left_by
 from sancodec.residual.discrete import WORTH_A_TRIAL, difference_bits, encode_discrete
+from sancodec.residual.transform.coding import SLOPE
 from sancodec.residual.wide import Span, wide_bits
 from sancodec.runtime import SynthesisSession
 from sancodec.san.amplitudes import (
@@ -81,12 +82,27 @@ class LayerSearch:
         found = find(own, san.bank, self.whitener, self.minimum_bits, clock=san.clock)
         amplitudes = fit_amplitudes(own, found, san.expanded, min(self.n_mean, own.shape[1]))
         activations = quantise(found, amplitudes, np.array(san.exponents))
+        if self.steps is not None:
+            activations = _chosen(activations, self._worth_their_bits(activations, self.steps))
         if san.details is not None and self.steps is not None:
             left = left_by(own, activations, san, self.steps)
             details = detail_amplitudes(left, san.details, san, self.steps)
             activations = replace(activations, details=details)
         inside = _within(activations, san, first, n_samples)
         return inside if _fits_int32(inside, san) else _chosen(inside, slice(0, 0))
+
+    def _worth_their_bits(
+        self, activations: Activations, steps: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Tell which activations remove as much of the signal as their bits are worth in steps.
+
+        A coefficient of the transform is given up where that is not so, too.
+        """
+        san = self.san
+        energies = np.square(san.bank.kernels.astype(np.float64) / UNIT).sum(axis=2)
+        amplitudes = activations.amplitude * np.exp2(np.array(san.exponents))
+        removed = np.square(amplitudes / steps) * energies[activations.kernel]
+        return np.asarray(removed.sum(axis=1) >= SLOPE * _minimum_bits(len(san.leads)))
 
     def for_steps(
         self, steps: NDArray[np.float64], *, level: bool, coarser: int = 0

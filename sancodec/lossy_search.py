@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,17 @@ _MAX_SHRINKS = 60
 # Above so many bits for each sample the lossless modes may be as small.
 _LOSSLESS_FROM = 1.5
 _LEAST_ERROR = 1e-3
+
+
+class _Choice(NamedTuple):
+    """A coding, and its cost beside those with the same steps."""
+
+    coded: Coded
+    cost: float
+
+
+def _cost_of(choice: _Choice) -> float:
+    return choice.cost
 
 
 class StepSearch(ABC):
@@ -166,27 +178,28 @@ class StepSearch(ABC):
             fits = (True, False) if thorough else (True,)
             plans = [self._plan.for_steps(steps, level=e, coarser=COARSER) for e in fits]
             plans.append(self._plan.without_layers())
-        best, least = first, self._even_cost(first)
+        best, stepped = _Choice(first, self._even_cost(first)), None
         for plan in plans:
-            best, least = self._better_of(best, least, plan, self._turning)
-        if thorough and best.plan.searches and best.plan.searches[0].steps is not None:
-            for plan in self._encoder.detailed(best.plan):
-                best, least = self._better_of(best, least, plan, self._turning)
+            choice = self._tried(plan, self._turning)
+            best = min(best, choice, key=_cost_of)
+            if plan.searches:
+                stepped = min(stepped or choice, choice, key=_cost_of)
+        # Whatever amplitudes alone are best: principal ones go with those that suit the steps.
+        if thorough and stepped is not None:
+            for plan in self._encoder.detailed(stepped.coded.plan):
+                best = min(best, self._tried(plan, self._turning), key=_cost_of)
+        self._plan = best.coded.plan
         if self._turning is not None:
-            best, least = self._better_of(best, least, self._plan, None)
+            straight = self._tried(self._plan, None)
+            if straight.cost < best.cost:
+                best, self._turning = straight, None
         self._best, self._nearest = None, (math.inf, self._steps, 0.0)
-        return self._note(best)
+        return self._note(best.coded)
 
-    def _better_of(
-        self, best: Coded, least: float, plan: EncodingPlan, turning: NDArray[np.float64] | None
-    ) -> tuple[Coded, float]:
-        """Try another plan; give the better coding and its cost, and keep its plan."""
+    def _tried(self, plan: EncodingPlan, turning: NDArray[np.float64] | None) -> _Choice:
+        """Give what another plan comes to with the steps at hand."""
         coded = self._encoder.run(plan, self._encoder.loss(np.exp(self._steps), turning))
-        cost = self._even_cost(coded)
-        if cost >= least:
-            return best, least
-        self._plan, self._turning = plan, turning
-        return coded, cost
+        return _Choice(coded, self._even_cost(coded))
 
     def _even_cost(self, coded: Coded) -> float:
         """Give the logarithm of the bytes, as if errors were the same as those of another."""

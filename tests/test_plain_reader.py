@@ -43,6 +43,7 @@ FIRST_CHUNKS = {
     "model": 0,
     "maximal": 0,
     "transformed": 0,
+    "stepped": 0,
 }
 SOURCES = sorted(Path(plain_reader.__file__).parent.glob("*.py"))
 FOREIGN = set(sys.stdlib_module_names) - {"importlib", "runpy"} | {"numpy", "zstandard"}

@@ -297,6 +297,22 @@ def test_the_stricter_the_search_the_fewer_the_activations(session: SynthesisSes
     assert counts[0] > counts[1] > counts[2] > 0
 
 
+def test_activations_are_left_out_where_steps_are_as_large_as_they(
+    beating: Recording, session: SynthesisSession
+) -> None:
+    (search,) = plan(beating, session, kernels="model").searches
+    samples = np.stack(beating.signals)
+    n_found = search.find(samples, 0, samples.shape[1]).n_activations
+    left = []
+    for step in (1.0, 50.0, 1e5):
+        steps = np.full(len(search.san.leads), step)
+        # Amplitudes are as fine as ever: it is their worth that decides.
+        coded = replace(search, steps=steps).find(samples, 0, samples.shape[1])
+        left.append(coded.n_activations)
+    assert left[0] == n_found > left[2] == 0
+    assert left == sorted(left, reverse=True)
+
+
 def test_a_chunk_goes_without_activations_that_do_not_pay_in_it(
     session: SynthesisSession,
 ) -> None:

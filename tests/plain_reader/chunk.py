@@ -63,7 +63,7 @@ def _read_groups(payload: bytes, groups: list[Group], n_frames: int, n_channels:
     channels: Leads = [[] for _ in range(n_channels)]
     for group in groups:
         n_samples = n_frames * group.samples_per_frame
-        leads = leads_of(group, [fields.counted() for _ in group.layers], n_samples)
+        leads = leads_of(group, fields, n_samples)
         mode = fields.u8()
         samples = read_residual(mode, fields.counted(), group, leads, n_samples)
         for channel, lead in zip(group.channels, samples, strict=True):

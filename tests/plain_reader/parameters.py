@@ -1,4 +1,4 @@
-"""Codec parameters in their four layouts: groups, layers, kernels, starts, structure."""
+"""Codec parameters in their five layouts: groups, layers, kernels, starts, structure."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ class Layer:
     clock: float = 0.0
     digest: bytes = b""
     bank: Bank | None = None
+    # Of each kernel its principal ones, as rows of taps, one for each lead.
+    principal: list[list[list[list[int]]]] = field(default_factory=list)
 
 
 @dataclass
@@ -42,16 +44,22 @@ class Group:
 class Plan:
     structure: Structure | None
     groups: list[Group]
+    # Still to be read, by principal.py: they are a transform residual.
+    principal: bytes | None = None
 
 
 def read_plan(header: Header) -> Plan:
     fields = Fields(header.parameters, "codec parameters")
     first, layout = _layout(fields)
-    starts = None
+    starts = principal = None
+    if layout == 5:
+        principal = fields.counted(2**15)
+        first, layout = _layout(fields)
+        check_known(layout in (1, 2, 3), "layouts within layout 5")
     if layout == 4:
         starts = fields.counted(2**15)
         first, layout = _layout(fields)
-        check_known(layout != 4, "layout 4 within layout 4")
+        check_known(layout in (1, 2, 3), "layouts within layout 4")
     structure, fs = None, header.fs[0]
     per_frame = [channel.samples_per_frame for channel in header.channels]
     if layout == 3:
@@ -69,7 +77,7 @@ def read_plan(header: Header) -> Plan:
     _attach_kernels(groups, layout, header)
     if starts is not None:
         _read_starts(starts, groups)
-    return Plan(structure, groups)
+    return Plan(structure, groups, principal)
 
 
 def _layout(fields: Fields) -> tuple[int, int]:
@@ -79,7 +87,7 @@ def _layout(fields: Fields) -> tuple[int, int]:
         return first, 1
     layout = fields.varint()
     check(layout != 1, "layout 1 where another one is announced")
-    check_known(layout in (2, 3, 4), f"layout {layout}")
+    check_known(layout in (2, 3, 4, 5), f"layout {layout}")
     return 0, layout
 
 

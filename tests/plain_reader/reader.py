@@ -11,6 +11,7 @@ from .chunk import read_chunk
 from .container import MAGIC, Container, read_container
 from .header import Header
 from .parameters import read_plan
+from .principal import read_principal
 from .record import Record
 from .segments import VERSION, read_segments
 from .wire import check
@@ -35,6 +36,7 @@ def read_samples(container: Container, n_chunks: int | None = None) -> list[list
     """Give the samples of all chunks, or of the first ones, channel by channel."""
     header = container.header
     plan = read_plan(header)
+    read_principal(plan)
     per_frame = [channel.samples_per_frame for channel in header.channels]
     samples: list[list[int]] = [[] for _ in per_frame]
     for number, payload in enumerate(container.chunks[:n_chunks]):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from .parameters import Group, Layer
 from .structure import check_int32
 from .symbols import AdaptiveField, Words
-from .wire import check
+from .wire import Fields, check
 
 # Weights of "Quarter shifts", and l.
 QUARTERS = (
@@ -23,6 +23,7 @@ class Activation:
     position: int
     kernel: int
     amplitudes: list[int]
+    principal: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -60,6 +61,21 @@ def read_activations(payload: bytes, layer: Layer, n_samples: int) -> list[Activ
     return activations
 
 
+def _read_principal(payload: bytes, layer: Layer, activations: list[Activation]) -> None:
+    words = Words(payload)
+    first, n_all = [], 0
+    for of_kernel in layer.principal:
+        first.append(n_all)
+        n_all += len(of_kernel)
+    fields = [AdaptiveField() for _ in range(n_all)]
+    for activation in activations:
+        own = range(len(layer.principal[activation.kernel]))
+        numbers = [fields[first[activation.kernel] + i] for i in own]
+        activation.principal = [number.signed(words) for number in numbers]
+        check(all(abs(a) <= 2**12 for a in activation.principal), "a principal amplitude")
+    words.end()
+
+
 def _amplitudes(words: Words, fields: list[AdaptiveField], means: list[int]) -> list[int]:
     amplitudes = []
     for lead, m in enumerate(means):
@@ -86,10 +102,28 @@ def reconstruct(layer: Layer, activations: list[Activation], n_samples: int) -> 
                 if 0 <= t < n_samples:
                     sums[lead][t] += amplitude * tap
     check_int32(sums)
+    if layer.principal:
+        _add_principal(sums, layer, activations)
     return [
         [_rounded(total, 10 - exponent) for total in lead]
         for exponent, lead in zip(layer.exponents, sums, strict=True)
     ]
+
+
+def _add_principal(sums: list[list[int]], layer: Layer, activations: list[Activation]) -> None:
+    own = [[0] * len(lead) for lead in sums]
+    for activation in activations:
+        whole, quarter = divmod(activation.position, 4)
+        first = whole - (layer.bank.centre + 2)
+        of_kernel = layer.principal[activation.kernel]
+        for amplitude, rows in zip(activation.principal, of_kernel, strict=True):
+            for lead, row in zip(own, rows, strict=True):
+                for t, tap in enumerate(shift_by_quarters(row, quarter), first):
+                    if 0 <= t < len(lead):
+                        lead[t] += amplitude * tap
+    check_int32(own)
+    for lead, more in zip(sums, own, strict=True):
+        lead[:] = [a + b for a, b in zip(lead, more, strict=True)]
 
 
 def shift_by_quarters(kernel: list[int], quarter: int) -> list[int]:
@@ -106,11 +140,13 @@ def _rounded(total: int, s: int) -> int:
     return (total + (1 << (s - 1))) >> s if s > 0 else total << -s
 
 
-def leads_of(group: Group, payloads: list[bytes], n_samples: int) -> list[Lead]:
+def leads_of(group: Group, fields: Fields, n_samples: int) -> list[Lead]:
     """Read the activations of all layers of a group: what its leads are predicted from."""
     leads = [Lead([0] * n_samples) for _ in group.channels]
-    for layer, payload in zip(group.layers, payloads, strict=True):
-        activations = read_activations(payload, layer, n_samples)
+    for layer in group.layers:
+        activations = read_activations(fields.counted(), layer, n_samples)
+        if layer.principal:
+            _read_principal(fields.counted(), layer, activations)
         for lead, r in zip(layer.leads, reconstruct(layer, activations, n_samples), strict=True):
             leads[lead] = Lead(r, activations, layer.clock)
     return leads
