@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +20,7 @@ from sancodec.cli._source import opened, rewound
 from sancodec.cli._terminal import for_each, printable, progress_bar
 from sancodec.errors import CorruptError
 from sancodec.files import Salvaged, decode_file, open_file, salvage_file
+from sancodec.formats.exports import FORMATS, ORIGINAL
 from sancodec.formats.remote import is_url
 
 
@@ -28,8 +30,9 @@ from sancodec.formats.remote import is_url
     "-o",
     "--output",
     "directory",
-    metavar="DIR",
-    help="Folder to write to.  [default: beside FILE.san; of stdin or a URL, the working folder]",
+    metavar="DIR|-",
+    help="Folder to write to, or - for one file to stdout.  [default: beside FILE.san; of stdin or "
+    "a URL, the working folder]",
 )
 @click.option(
     "--layer",
@@ -41,10 +44,11 @@ from sancodec.formats.remote import is_url
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice(["wfdb", "npy"]),
-    default="wfdb",
+    type=click.Choice(FORMATS),
+    default=ORIGINAL,
     show_default=True,
-    help="WFDB files, or an array (n_samples, n_channels) of int32 in ADC units.",
+    help="The original files; WFDB files; an array (n_samples, n_channels) of int32 in ADC units; "
+    "a table of physical values; an EDF file, its last data record filled up with the last sample.",
 )
 @click.option(
     "--start", callback=parse_position, metavar="N|Ns", help="First sample (3600) or second (10s)."
@@ -91,9 +95,12 @@ def decode(
       sancodec decode 100.san -o restored
       sancodec decode 100.san --start 60s --stop 70s --format npy
       sancodec decode damaged.san --salvage
+      sancodec decode 100.san --format csv -o - > 100.csv
     """
     if salvage and layer != "signal":
         raise click.UsageError("--salvage gives the signal; leave --layer out")
+    if directory == "-" and (salvage or len(sources) > 1):
+        raise click.UsageError("-o -: stdout takes one whole file; give a folder")
 
     def work(source: str) -> None:
         salvaged: Salvaged | None = None
@@ -112,7 +119,7 @@ def decode(
                     rewound(stream), target, layer=layer, jobs=jobs, **span, **settings
                 )
             except CorruptError:
-                if not salvage:
+                if not salvage or not isinstance(target, Path):
                     raise
                 salvaged = salvage_file(rewound(stream), target, **span, **settings)
                 paths = salvaged.paths
@@ -139,7 +146,11 @@ def _span(
     return {"start": frame_of(start, fs) or 0, "stop": frame_of(stop, fs)}
 
 
-def _directory(source: str, directory: str | None) -> Path:
+def _directory(source: str, directory: str | None) -> Path | BinaryIO:
+    if directory == "-":
+        if sys.stdout.isatty():
+            raise click.UsageError("-o -: stdout is a terminal; redirect it, or give a folder")
+        return sys.stdout.buffer
     if directory is not None:
         return Path(directory)
     return Path() if source == "-" or is_url(source) else Path(source).parent

@@ -1,9 +1,13 @@
-"""sancodec encode: WFDB records to .san files."""
+"""sancodec encode: records to .san files."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +27,11 @@ from sancodec.fidelity import (
     TargetSize,
 )
 from sancodec.files import delete_originals, encode_file
+from sancodec.formats.sources import SUFFIXES, suffix_of
+
+_START_BYTES = 16
+_LOSSES = ("prdn", "mean_prdn", "max_error", "ratio", "bits_per_sample", "san_only")
+_SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
 
 
 @click.command()
@@ -109,6 +118,17 @@ from sancodec.files import delete_originals, encode_file
     help="Delete the record's files in the end: once the written file was read back from the disk "
     "and gives all of them back, byte for byte.",
 )
+@click.option(
+    "--fs",
+    type=click.FloatRange(0, min_open=True),
+    metavar="HZ",
+    help="Sampling frequency of a table (.csv) or an array (.npy), which say none.",
+)
+@click.option(
+    "--keep-time",
+    is_flag=True,
+    help="Keep the column of time of a table as a channel, instead of following it from --fs.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
 @provider_option
 @jobs_option
@@ -125,56 +145,70 @@ def encode(
     kernels: str,
     level: str,
     chunk: float | None,
-    with_annotations: bool,
-    attach: tuple[Path, ...],
     remove_original: bool,
     no_verify: bool,
-    provider: str,
-    jobs: int | None,
-    force: bool,
     as_json: bool,
-    **loss: Any,
+    **options: Any,
 ) -> None:
-    """Compress WFDB records, each to one .san file.
+    """Compress records, each to one .san file.
 
     Nothing is lost, and a file gives back all files of its record, unless --prdn, --mean-prdn,
     --max-error, --ratio, --bits-per-sample or --san-only says how much may be lost: then it decodes
     to a new record of the signals as they come back.
 
-    RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat).
+    RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat); an
+    EDF, EDF+ or BDF file (night.edf), whose gaps (EDF+D) come back but are not put into the signal;
+    a table of decimal numbers (.csv), or an integer array (.npy). Of tables and arrays the samples
+    come back, not the bytes of the file. - is an EDF file, a table or an array from stdin.
 
     \b
     Example:
+      sancodec encode night.edf
+      sancodec encode lead.csv --fs 250
       sancodec encode 100.dat
       sancodec encode mitdb/*.hea -o compressed --json
       sancodec encode 100.dat --prdn 5
     """
+    loss = {name: options.pop(name) for name in _LOSSES}
     config = CodecConfig(
         model=model, kernels=kernels, level=level, chunk_seconds=chunk, fidelity=_fidelity(**loss)
     )
     targets = _targets(records, output)
-    _check_removal(config, wanted=remove_original, verify=not no_verify, piped=output == "-")
+    _check_removal(
+        config, wanted=remove_original, verify=not no_verify, piped="-" in (output, *records)
+    )
 
     def work(record: str) -> None:
         target = targets[record]
-        with progress_bar(record) as progress:
+        with _named(record) as path, progress_bar(record) as progress:
             report = encode_file(
-                Path(record),
+                path,
                 target,
                 config,
                 verify=not no_verify,
-                force=force,
-                provider=provider,
-                jobs=jobs,
                 progress=progress,
-                with_annotations=with_annotations,
-                attach=attach,
+                **options,
             )
         if remove_original and isinstance(target, Path):
-            delete_originals(Path(record), target, with_annotations=with_annotations)
+            delete_originals(path, target, with_annotations=options["with_annotations"])
         print_report(report, as_json=as_json, to_stderr=not isinstance(target, Path))
 
     for_each(context, records, work)
+
+
+@contextmanager
+def _named(record: str) -> Iterator[Path]:
+    """Give the path of a record; of stdin that of a temporary file with all of it."""
+    if record != "-":
+        yield Path(record)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        start = sys.stdin.buffer.read(_START_BYTES)
+        path = Path(folder) / f"stdin{suffix_of(start)}"
+        with path.open("wb") as spooled:
+            spooled.write(start)
+            shutil.copyfileobj(sys.stdin.buffer, spooled)
+        yield path
 
 
 def _check_removal(config: CodecConfig, *, wanted: bool, verify: bool, piped: bool) -> None:
@@ -234,8 +268,10 @@ def _targets(records: tuple[str, ...], output: str | None) -> dict[str, Path | B
 
 
 def _san_name(record: Path) -> Path:
-    # The name of a record may hold dots of its own: only endings of WFDB's files are taken off.
-    stem = record.stem if record.suffix.lower() in {".hea", ".dat", ".mat"} else record.name
+    if str(record) == "-":
+        return Path("stdin.san")
+    # The name of a record may hold dots of its own: only known endings are taken off.
+    stem = record.stem if record.suffix.lower() in _SUFFIXES else record.name
     return record.with_name(f"{stem}.san")
 
 

@@ -16,7 +16,7 @@ from sancodec.errors import OutputError, RecordError
 from sancodec.formats.dat import DatLayout, DatPacker
 from sancodec.formats.hea import compose_header
 from sancodec.formats.output import PendingFiles, refuse_existing
-from sancodec.recording import NO_SAMPLE, Channel, Recording
+from sancodec.recording import NO_SAMPLE, Channel, Recording, RecordSpans
 
 _INT32 = np.iinfo(np.int32)
 _PIECE_BYTES = 1 << 22
@@ -113,39 +113,35 @@ class ArraySource:
             )
 
 
-def write_npy(
-    path: Path,
-    channels: Sequence[Channel],
-    n_frames: int,
-    spans: Iterable[Recording],
-    *,
-    force: bool = False,
-) -> Path:
+def write_npy(stream: BinaryIO, record: RecordSpans) -> None:
     """Write samples as an (n_frames, n_channels) int32 array in NumPy's format, span by span.
 
     Raises
     ------
     RecordError
         The channels have different sampling frequencies.
-    OutputError
-        The file exists already and ``force`` is not set, or it cannot be written.
     """
-    if any(channel.samples_per_frame != 1 for channel in channels):
-        raise RecordError(f"{path}: mixed sampling frequencies fit no array; write WFDB instead")
+    refuse_mixed(record)
     layout: dict[str, Any] = {
         "descr": "<i4",
         "fortran_order": False,
-        "shape": (n_frames, len(channels)),
+        "shape": (record.n_frames, len(record.channels)),
     }
-    with PendingFiles([path], force=force) as pending:
-        np.lib.format.write_array_header_1_0(pending.files[0], layout)
-        n_written = 0
-        for span in spans:
-            pending.files[0].write(np.ascontiguousarray(span.interleaved(), "<i4").data)
-            n_written += span.n_frames
-        if n_written != n_frames:
-            raise RecordError(f"{path}: {n_written} frames to write, expected {n_frames}")
-        return pending.commit()[0]
+    np.lib.format.write_array_header_1_0(stream, layout)
+    n_written = 0
+    for span in record.spans:
+        stream.write(np.ascontiguousarray(span.interleaved(), "<i4").data)
+        n_written += span.n_frames
+    if n_written != record.n_frames:
+        raise RecordError(f"{record.name}: {n_written} frames to write, expected {record.n_frames}")
+
+
+def refuse_mixed(record: RecordSpans) -> None:
+    """Raise RecordError for a record of different sampling frequencies."""
+    if any(channel.samples_per_frame != 1 for channel in record.channels):
+        raise RecordError(
+            f"{record.name}: mixed sampling frequencies have no common array; write WFDB instead"
+        )
 
 
 def write_wfdb(

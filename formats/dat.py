@@ -125,7 +125,7 @@ class DatReader:
         n_units = -(-n_samples // self._format.unit_samples)
         octets = np.zeros(n_units * self._format.unit_bytes, np.uint8)
         offset = self._byte_offset + floor_units * self._format.unit_bytes
-        n_read = self._read_octets(offset, octets)
+        n_read = read_octets(self._path, offset, octets)
         required = self._format.required_bytes(n_samples)
         if n_read < required:
             raise RecordError(
@@ -133,14 +133,6 @@ class DatReader:
                 "the file is shorter than its header says"
             )
         return self._format.unpack(octets)[skipped:n_samples]
-
-    def _read_octets(self, offset: int, octets: Octets) -> int:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(offset)
-                return file.readinto(octets.data)
-        except OSError as error:
-            raise RecordError(f"{self._path}: cannot be read ({error.strerror})") from error
 
     def _read_sums(self, start: int, stop: int) -> list[Samples]:
         if start < self._position:
@@ -161,6 +153,16 @@ class DatReader:
         if stop > start:
             self._last = np.array([column[-1] for column in sums], np.int64)
         return [column.astype(np.int32) for column in sums]
+
+
+def read_octets(path: Path, offset: int, octets: Octets) -> int:
+    """Fill bytes from a place in a file, and give how many there were."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.readinto(octets.data)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _interleave(signals: Sequence[Samples], samples_per_frame: Sequence[int]) -> Samples:

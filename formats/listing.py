@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sancodec.errors import UnsupportedError
+from sancodec.formats.blocks import MAX_BLOCK_BYTES, MAX_HOLE_BYTES, BlockLayout, Blocks
 from sancodec.formats.compressed import compress, decompress
 from sancodec.formats.corrections import MAX_INLINE_BYTES, Correction
 from sancodec.formats.dat_formats import FORMATS
 from sancodec.formats.flac import BITS
 from sancodec.formats.listing1 import decode_originals_1
 from sancodec.formats.originals import (
+    IN_BLOCKS,
     MAX_FILE_BYTES,
     MAX_FILES,
     MAX_PROLOG_BYTES,
@@ -35,6 +37,8 @@ FILE_HASH_BYTES = 8
 # Number of a name that is the record's and one of these; 0 for one that is spelled.
 _SUFFIXES = {1: ".hea", 2: ".dat", 3: ".mat"}
 _ZEROS, _MAT = 0, 1
+_BLOCK_FORMATS = (16, 24)
+_OTHER_FORMATS = (NOT_SIGNALS, SIDE_FILE, IN_BLOCKS)
 
 
 def encode_originals(files: Sequence[OriginalFile], shape: RecordShape) -> bytes:
@@ -99,6 +103,8 @@ def _encode_file(writer: ByteWriter, file: OriginalFile, shape: RecordShape) -> 
         return
     if file.format == NOT_SIGNALS:
         writer.varint(0)
+    elif file.blocks is not None:
+        _encode_blocks(writer, file, file.blocks)
     elif file.format != SIDE_FILE:
         _encode_signals(writer, file)
     correction = file.correction
@@ -119,6 +125,15 @@ def _encode_signals(writer: ByteWriter, file: OriginalFile) -> None:
         writer.u8(_MAT if file.prolog else _ZEROS)
 
 
+def _encode_blocks(writer: ByteWriter, file: OriginalFile, blocks: Blocks) -> None:
+    writer.varint(len(file.samples_per_frame)).varint(file.byte_offset)
+    writer.varint(blocks.format).varint(blocks.n_frames).varint(len(blocks.holes))
+    before = 0
+    for channel, n_bytes in blocks.holes:
+        writer.varint(channel - before).varint(n_bytes)
+        before = channel
+
+
 def _decode_file(
     reader: ByteReader, field: str, shape: RecordShape, first: int
 ) -> tuple[OriginalFile, int]:
@@ -128,12 +143,14 @@ def _decode_file(
     n_bytes = reader.varint(f"{field}, size", MAX_FILE_BYTES)
     sha256 = bytes(reader.take(FILE_HASH_BYTES, f"{field}, SHA-256"))
     fmt = reader.varint(f"{field}, format")
-    if fmt not in FORMATS and fmt not in BITS and fmt not in {NOT_SIGNALS, SIDE_FILE}:
+    if fmt not in FORMATS and fmt not in BITS and fmt not in _OTHER_FORMATS:
         raise UnsupportedError(f"{name}: signal format {fmt} is not known to this version")
     file = OriginalFile(name=name, n_bytes=n_bytes, sha256=sha256, format=fmt)
     if fmt == SIDE_FILE:
         if n_bytes > MAX_SIDE_FILE_BYTES:
             raise reader.corrupt(field, f"{n_bytes} bytes, at most {MAX_SIDE_FILE_BYTES}")
+    elif fmt == IN_BLOCKS:
+        file = _decode_blocks(reader, field, file, shape, first)
     elif fmt != NOT_SIGNALS:
         file = _decode_signals(reader, field, file, shape, first)
     elif style := reader.varint(f"{field}, style", N_STYLES):
@@ -147,10 +164,7 @@ def _decode_file(
 def _decode_signals(
     reader: ByteReader, field: str, file: OriginalFile, shape: RecordShape, first: int
 ) -> OriginalFile:
-    n_left = len(shape.samples_per_frame) - first
-    n_channels = reader.varint(f"{field}, number of channels", n_left)
-    if not n_channels:
-        raise reader.corrupt(field, "a signal file without samples")
+    n_channels = _take_n_channels(reader, field, shape, first)
     n_initial = n_channels if file.format == 8 else 0
     initial = tuple(reader.zigzag(f"{field}, initial value") for _ in range(n_initial))
     byte_offset = reader.varint(f"{field}, byte offset", MAX_PROLOG_BYTES)
@@ -165,6 +179,39 @@ def _decode_signals(
         byte_offset=byte_offset,
         prolog=prolog,
     )
+
+
+def _decode_blocks(
+    reader: ByteReader, field: str, file: OriginalFile, shape: RecordShape, first: int
+) -> OriginalFile:
+    n_channels = _take_n_channels(reader, field, shape, first)
+    byte_offset = reader.varint(f"{field}, byte offset", MAX_PROLOG_BYTES)
+    fmt = reader.varint(f"{field}, format of the samples")
+    if fmt not in _BLOCK_FORMATS:
+        raise reader.corrupt(field, f"samples of format {fmt}, expected 16 or 24")
+    n_frames = reader.varint(f"{field}, frames in a block", MAX_BLOCK_BYTES)
+    holes, before = [], 0
+    for _ in range(reader.varint(f"{field}, number of holes", n_channels + 1)):
+        before += reader.varint(f"{field}, channels before a hole", n_channels - before)
+        holes.append((before, reader.varint(f"{field}, bytes of a hole", MAX_HOLE_BYTES)))
+    blocks = Blocks(format=fmt, n_frames=n_frames, holes=tuple(holes))
+    spf = shape.samples_per_frame[first : first + n_channels]
+    n_bytes = BlockLayout(blocks=blocks, samples_per_frame=spf).block_bytes
+    if not n_frames or n_bytes > MAX_BLOCK_BYTES or shape.n_frames % n_frames:
+        raise reader.corrupt(
+            field, f"blocks of {n_frames} frames, {n_bytes} bytes, for {shape.n_frames} frames"
+        )
+    # What the samples predict is in the file: it costs no more to write than was said.
+    if byte_offset + shape.n_frames // n_frames * n_bytes > file.n_bytes:
+        raise reader.corrupt(field, f"blocks for {shape.n_frames} frames do not fit its size")
+    return replace(file, samples_per_frame=spf, byte_offset=byte_offset, blocks=blocks)
+
+
+def _take_n_channels(reader: ByteReader, field: str, shape: RecordShape, first: int) -> int:
+    n_channels = reader.varint(f"{field}, number of channels", len(shape.samples_per_frame) - first)
+    if not n_channels:
+        raise reader.corrupt(field, "a signal file without samples")
+    return n_channels
 
 
 def _decode_correction(

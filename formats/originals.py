@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sancodec.formats.blocks import BlockLayout, Blocks
 from sancodec.formats.corrections import Correction
 from sancodec.formats.dat import DatLayout
 from sancodec.formats.dat_formats import FORMATS
@@ -22,6 +23,7 @@ from sancodec.recording import RecordSource
 
 NOT_SIGNALS = 0
 SIDE_FILE = 1
+IN_BLOCKS = 2
 MAX_FILES = 1024
 MAX_FILE_BYTES = 1 << 48
 MAX_SIDE_FILE_BYTES = 1 << 28
@@ -41,7 +43,7 @@ class OriginalFile:
     sha256 : bytes
         The first bytes of it, or all.
     format : int
-        Number of its WFDB format, or NOT_SIGNALS or SIDE_FILE.
+        Number of its WFDB format, or NOT_SIGNALS, SIDE_FILE or IN_BLOCKS.
     samples_per_frame : tuple of int
         Of the channels that the file holds; signal files hold the channels of the record in order.
     initial : tuple of int
@@ -55,6 +57,8 @@ class OriginalFile:
         For a header, how the one is written that is made by rule; None for any other file.
     text : bytes
         The header, compressed after the one that is made by rule.
+    blocks : Blocks or None
+        Of a file in blocks, how it is divided; ``byte_offset`` is where the first one begins.
     """
 
     name: str
@@ -68,16 +72,20 @@ class OriginalFile:
     prolog: bytes = b""
     style: int | None = None
     text: bytes = b""
+    blocks: Blocks | None = None
 
     @property
-    def layout(self) -> DatLayout | None:
+    def layout(self) -> DatLayout | BlockLayout | None:
         """How the samples predict the file, or None when they do not."""
+        if self.blocks is not None:
+            return BlockLayout(blocks=self.blocks, samples_per_frame=self.samples_per_frame)
         return make_layout(self.format, self.samples_per_frame, self.initial)
 
     @property
     def bits_per_frame(self) -> float:
         """Bits that the file's format takes for one frame; 0 when it holds no signals."""
-        return bits_per_sample(self.format) * sum(self.samples_per_frame)
+        fmt = self.format if self.blocks is None else self.blocks.format
+        return bits_per_sample(fmt) * sum(self.samples_per_frame)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +152,7 @@ def bits_per_sample(fmt: int) -> float:
 def make_layout(
     fmt: int, samples_per_frame: tuple[int, ...], initial: tuple[int, ...]
 ) -> DatLayout | None:
-    """Give the layout of a signal file that samples predict, or None for any other file."""
+    """Give the layout of a signal file of a WFDB format, or None for any other file."""
     if fmt not in FORMATS:
         return None
     return DatLayout(format=fmt, samples_per_frame=samples_per_frame, initial=initial)

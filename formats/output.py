@@ -17,6 +17,7 @@ _RESERVED_NAMES = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(1, 10))]
 )
 _MAX_NAME_BYTES = 255
+_COPY_BYTES = 1 << 20
 
 
 def find_name_problem(name: str) -> str:
@@ -115,6 +116,22 @@ def staged(targets: Sequence[Path], *, force: bool) -> Iterator[Path]:
         _place([folder / target.name for target in targets], targets)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def pending(target: Path | BinaryIO, force: bool) -> Iterator[BinaryIO]:
+    """Give a stream whose content reaches the target only when nothing was raised."""
+    if isinstance(target, Path):
+        with PendingFiles([target], force=force) as waiting:
+            yield waiting.files[0]
+            waiting.commit()
+        return
+    with tempfile.TemporaryFile() as spooled:
+        yield spooled
+        spooled.seek(0)
+        while piece := spooled.read(_COPY_BYTES):
+            target.write(piece)
+        target.flush()
 
 
 def _place(waiting: Sequence[Path], targets: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -12,8 +12,9 @@ from typing import BinaryIO
 import numpy as np
 
 from sancodec.errors import ChecksumError, CorruptError, RecordError
+from sancodec.formats.blocks import BlockLayout, BlockPacker
 from sancodec.formats.corrections import Correction, CorrectionCollector, CorrectionReader
-from sancodec.formats.dat import DatPacker
+from sancodec.formats.dat import DatLayout, DatPacker
 from sancodec.formats.dat_formats import Octets, Samples
 from sancodec.formats.listing import FILE_HASH_BYTES, describe, encode_originals
 from sancodec.formats.originals import (
@@ -21,7 +22,6 @@ from sancodec.formats.originals import (
     OriginalFile,
     Originals,
     RecordShape,
-    make_layout,
 )
 from sancodec.formats.output import PendingFiles
 from sancodec.formats.predicted import SampleFacts, compress_header, decompress_header
@@ -177,6 +177,32 @@ def _feed(builds: Sequence[_Build], span: Recording, name: str) -> None:
         first = stop
 
 
+class _Packer:
+    """Gives what samples predict of a file, piece by piece, whatever its layout."""
+
+    def __init__(self, packer: DatPacker | BlockPacker) -> None:
+        self._packer = packer
+
+    @classmethod
+    def of(cls, layout: DatLayout | BlockLayout | None) -> _Packer | None:
+        if layout is None:
+            return None
+        if isinstance(layout, BlockLayout):
+            return cls(BlockPacker(layout))
+        return cls(DatPacker(layout))
+
+    def feed(self, signals: Sequence[Samples]) -> Iterator[Octets]:
+        if isinstance(self._packer, BlockPacker):
+            yield from self._packer.feed(signals)
+        else:
+            yield self._packer.feed(signals)
+
+    def finish(self) -> Iterator[Octets]:
+        # There are whole blocks, and nothing but these.
+        if isinstance(self._packer, DatPacker):
+            yield self._packer.finish()
+
+
 class _Scan:
     """One pass over an original file: its hash, and how it differs from its prediction."""
 
@@ -184,8 +210,7 @@ class _Scan:
         self._source = source
         self._prolog = known_prolog(source, n_frames)
         self._channels = channels
-        layout = make_layout(source.format, source.samples_per_frame, source.initial)
-        self._packer = DatPacker(layout) if layout else None
+        self._packer = _Packer.of(source.layout)
         self._hash = hashlib.sha256()
         self._position = 0
         self._collector = CorrectionCollector()
@@ -195,11 +220,13 @@ class _Scan:
             return
         if self._position < self._source.byte_offset:
             self._compare(_octets(self._prolog, self._source.byte_offset), solid=False)
-        self._compare(self._packer.feed(span.signals[self._channels]), solid=False)
+        for octets in self._packer.feed(span.signals[self._channels]):
+            self._compare(octets, solid=False)
 
     def finish(self) -> OriginalFile:
         if self._packer is not None:
-            self._compare(self._packer.finish(), solid=False)
+            for octets in self._packer.finish():
+                self._compare(octets, solid=False)
         # What no sample predicts is kept with its zeros, so that the file's length needs no trust.
         while self._compare(np.zeros(_PIECE_BYTES, np.uint8), solid=True):
             pass
@@ -212,6 +239,7 @@ class _Scan:
             initial=self._source.initial if self._source.format == 8 else (),
             byte_offset=self._source.byte_offset if self._packer else 0,
             prolog=self._prolog if self._packer else b"",
+            blocks=self._source.blocks,
             correction=self._collector.finish(),
         )
 
@@ -240,7 +268,7 @@ class _Build:
         self.original = original
         self._target = target
         self._what = f"{name}: {original.name}" if name else original.name
-        self._packer = DatPacker(original.layout) if original.layout else None
+        self._packer = _Packer.of(original.layout)
         self._correction = CorrectionReader(original.correction, self._what)
         self._hash = hashlib.sha256()
         self._position = 0
@@ -250,7 +278,8 @@ class _Build:
             return
         if self._position < self.original.byte_offset:
             self._write(_octets(self.original.prolog, self.original.byte_offset))
-        self._write(self._packer.feed(signals))
+        for octets in self._packer.feed(signals):
+            self._write(octets)
 
     def put(self, content: bytes) -> None:
         """Write a file that no samples predict."""
@@ -258,7 +287,8 @@ class _Build:
 
     def finish(self) -> None:
         if self._packer is not None:
-            self._write(self._packer.finish())
+            for octets in self._packer.finish():
+                self._write(octets)
         correction = self.original.correction
         if self._position < self.original.n_bytes and correction.start > self._position:
             raise CorruptError(f"{self._what}: the samples end at byte {self._position} of it")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sancodec.errors import RecordError
 from sancodec.formats.bundle import Segment, find_max_segments
+from sancodec.formats.edf import SUFFIXES, EdfRecord
 from sancodec.formats.hea import SegmentsText, SignalLine, parse_header, parse_segments
 from sancodec.formats.output import find_name_problem
 from sancodec.formats.source_files import SourceFile
@@ -50,16 +51,18 @@ class SegmentedRecord:
         return self.headers + tuple(file for member in self.members for file in member.files)
 
 
-def open_record(path: Path, *, share: bool = True) -> WfdbRecord | SegmentedRecord:
-    """Check a record of one or several segments and its files, without reading samples.
+def open_record(path: Path, *, share: bool = True) -> WfdbRecord | EdfRecord | SegmentedRecord:
+    """Check an EDF file, or a record of one or several segments, without reading samples.
 
     With ``share``, segments that have the same samples are one member.
 
     Raises
     ------
     RecordError
-        As of ``WfdbRecord.open``; or the segments do not fit together.
+        As of ``WfdbRecord.open`` and ``EdfRecord.open``; or the segments do not fit together.
     """
+    if path.suffix.lower() in SUFFIXES:
+        return EdfRecord.open(path)
     header_path = find_header(path)
     text = parse_segments(decode_text(read_header(header_path)), header_path)
     return (

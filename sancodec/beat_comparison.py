@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sancodec.beats import Agreement, compare_beats, find_beats, reference_beats
 from sancodec.errors import RecordError
+from sancodec.formats.edf import EdfRecord
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.recording import Recording
 from sancodec.residual.transform.gaps import bridge, find_gaps
@@ -75,7 +76,7 @@ class BeatJudge:
         In samples of the lead.
     """
 
-    source: WfdbRecord
+    source: WfdbRecord | EdfRecord
     channel: int
     gaps: NDArray[np.bool_]
     original: NDArray[np.int64]
@@ -99,7 +100,7 @@ class BeatJudge:
         )
 
 
-def judge_of(source: WfdbRecord) -> tuple[BeatJudge | None, str]:
+def judge_of(source: WfdbRecord | EdfRecord) -> tuple[BeatJudge | None, str]:
     """Give the judge of a record's first ECG lead that is not flat, or why there is none."""
     ecg = [
         number
@@ -118,7 +119,7 @@ def judge_of(source: WfdbRecord) -> tuple[BeatJudge | None, str]:
 
 
 def _judge(
-    source: WfdbRecord, number: int, gaps: NDArray[np.bool_], samples: NDArray[np.int32]
+    source: WfdbRecord | EdfRecord, number: int, gaps: NDArray[np.bool_], samples: NDArray[np.int32]
 ) -> tuple[BeatJudge | None, str]:
     channel = source.channels[number]
     reference = reference_beats(source.files[0].path, source.n_frames)
@@ -134,7 +135,7 @@ def _judge(
     return judge, ""
 
 
-def _signal(source: WfdbRecord, channel: int) -> NDArray[np.int32]:
+def _signal(source: WfdbRecord | EdfRecord, channel: int) -> NDArray[np.int32]:
     """Give all samples of one channel, read in pieces."""
     step = max(1, round(60 * source.fs))
     spans: Iterator[Recording] = (

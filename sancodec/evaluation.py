@@ -21,7 +21,8 @@ from sancodec.config import CodecConfig
 from sancodec.distortion import Tallies
 from sancodec.errors import ConfigError, RecordError
 from sancodec.fidelity import Fidelity, Lossless, MaxError, TargetPrdn, TargetSize, kind_of
-from sancodec.formats.segmented import open_record
+from sancodec.formats.edf import EdfRecord
+from sancodec.formats.segmented import SegmentedRecord, open_record
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.outcomes import Outcome
 from sancodec.progress import Progress
@@ -140,7 +141,7 @@ class _Decoded:
 class _Coder:
     """Codes a record, or its start, into memory and back."""
 
-    source: WfdbRecord
+    source: WfdbRecord | EdfRecord
     whole: bool
     settings: Settings
     session: SynthesisSession
@@ -148,7 +149,7 @@ class _Coder:
     @classmethod
     def of(cls, record: Path, settings: Settings) -> _Coder:
         source = open_record(record)
-        if not isinstance(source, WfdbRecord):
+        if isinstance(source, SegmentedRecord):
             raise RecordError(f"{record}: has several segments; name those that you want")
         n_frames = source.n_frames
         if settings.seconds is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,16 +12,20 @@ from typing import BinaryIO
 
 from sancodec import models
 from sancodec.config import CodecConfig
+from sancodec.errors import VerifyError
 from sancodec.fidelity import Lossless
-from sancodec.formats.arrays import write_npy, write_wfdb
+from sancodec.formats.arrays import write_wfdb
+from sancodec.formats.exports import EXPORTS, ORIGINAL, WFDB, are_of, export, folder_of
 from sancodec.formats.originals import Originals
-from sancodec.formats.output import PendingFiles
+from sancodec.formats.output import pending
 from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import restore
 from sancodec.formats.segmented import open_record
 from sancodec.formats.side_files import find_annotations, side_sources
+from sancodec.formats.sources import CSV, NPY, open_source
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.progress import Progress
+from sancodec.recording import RecordSpans
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
 from sancodec.removal import remove_originals
 from sancodec.report import Report
@@ -42,8 +45,6 @@ __all__ = [
     "verify_file",
 ]
 
-_COPY_BYTES = 1 << 20
-
 
 def encode_file(
     record: Path,
@@ -57,25 +58,27 @@ def encode_file(
     progress: Progress | None = None,
     with_annotations: bool = False,
     attach: Sequence[Path] = (),
+    fs: float | None = None,
+    keep_time: bool = False,
 ) -> Report:
-    """Encode a WFDB record into a .san file, and decode it again before saying that it is done.
+    """Encode a record into a .san file, and decode it again before saying that it is done.
 
     Parameters
     ----------
     record : Path
-        The record's name, its header, or its signal file.
+        A WFDB record's name, its header, or its signal file; an EDF file, an array, a table.
     target : Path or BinaryIO
         Written only when all is well.
-    verify : bool
-        Whether the file is decoded and compared, samples and original files alike.
-    force : bool
-        Whether an existing target is overwritten.
-    jobs : int or None
-        Threads that work on chunks, None for one on each processor; the bytes are the same.
-    progress : callable, optional
-        Called with frames done and in all; verifying counts as much as encoding.
+    verify, force : bool
+        Whether the file is decoded and compared, samples and original files alike; whether an
+        existing target is overwritten.
+    jobs, progress : int or None, callable, optional
+        Threads that work on chunks, None for one on each processor; called with frames done and in
+        all, verifying counting as much as encoding.
     with_annotations, attach : bool, sequence of Path
         Whether the annotation files of the record travel along, and further files that do.
+    fs, keep_time : float or None, bool
+        Of an array or a table: see ``open_source``.
 
     Raises
     ------
@@ -90,12 +93,13 @@ def encode_file(
     """
     started = time.perf_counter()
     # What loss leaves of a segment's header is its own: then none shares another's samples.
-    source = open_record(record, share=isinstance(config.fidelity, Lossless))
+    share = isinstance(config.fidelity, Lossless)
+    source = open_source(record, fs=fs, keep_time=keep_time, share=share)
     annotations = find_annotations(source.files) if with_annotations else []
     side_files = side_sources([*annotations, *attach], source.files)
     encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
     encoding, verifying = _halves(progress) if verify else (progress, None)
-    with _pending(target, force) as stream:
+    with pending(target, force) as stream:
         signals = encoder.encode(source, side_files, stream, encoding)
         if verify:
             encoder.verify(stream, source.name, verifying)
@@ -128,6 +132,8 @@ def delete_originals(
     RecordError, CorruptError, OutputError
         The record or its .san file cannot be read, or a file cannot be deleted.
     """
+    if record.suffix.lower() in (NPY, CSV):
+        raise VerifyError(f"{record}: its samples come back, not its bytes; it was not deleted")
     source = open_record(record)
     annotations = find_annotations(source.files) if with_annotations else []
     own = [*(file.path for file in source.files), *annotations]
@@ -137,14 +143,14 @@ def delete_originals(
 
 def decode_file(
     source: Path | BinaryIO,
-    directory: Path,
+    directory: Path | BinaryIO,
     *,
     provider: str = "auto",
     force: bool = False,
     layer: str = "signal",
     start: int = 0,
     stop: int | None = None,
-    fmt: str = "wfdb",
+    fmt: str = ORIGINAL,
     model: str | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -153,14 +159,15 @@ def decode_file(
 
     Parameters
     ----------
-    directory : Path
-        Where the files go.
+    directory : Path or BinaryIO
+        Where the files go; a stream takes what is one file.
     layer : str
         ``"signal"``, or ``"san"`` for the SAN layer's reconstruction alone.
     start, stop : int
         Frames; anything but the whole record is written as a new record.
     fmt : str
-        ``"wfdb"`` or ``"npy"``.
+        One of ``exports.FORMATS``: the original files of the whole record, or else a new
+        WFDB record; WFDB in any case; or one file.
     model : str, optional
         Name or path of the model, where the file needs one that is not shipped.
 
@@ -173,18 +180,23 @@ def decode_file(
     """
     with open_file(source, provider=provider, model=model, jobs=jobs) as file:
         whole = start == 0 and stop in {None, file.n_frames}
-        originals = file.originals if whole and layer == "signal" and fmt == "wfdb" else Originals()
+        originals = Originals()
+        if whole and layer == "signal" and are_of(file.originals, fmt):
+            originals = file.originals
         if originals.record_files:
             return restore_file(file, directory, force=force, progress=progress)
-        beside = restore(originals, (), directory, force=force, name=file.name)
         stop = file.n_frames if stop is None else stop
         spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
-        name = file.header.name + ("_san" if layer == "san" else "")
+        name, fs = file.header.name + ("_san" if layer == "san" else ""), file.header.fs
         channels = file.header.channels
-        if fmt == "npy":
-            path = directory / f"{name}.npy"
-            return [write_npy(path, channels, stop - start, spans, force=force)]
-        return write_wfdb(directory, name, file.header.fs, channels, spans, force=force) + beside
+        if fmt in EXPORTS:
+            made = RecordSpans(
+                name=name, fs=fs, channels=channels, n_frames=stop - start, spans=spans
+            )
+            return export(fmt, directory, made, force=force)
+        folder = folder_of(directory)
+        beside = restore(originals, (), folder, force=force, name=file.name)
+        return write_wfdb(folder, name, fs, channels, spans, force=force) + beside
 
 
 @dataclass(frozen=True)
@@ -215,7 +227,7 @@ def salvage_file(
     force: bool = False,
     start: int = 0,
     stop: int | None = None,
-    fmt: str = "wfdb",
+    fmt: str = WFDB,
     model: str | None = None,
     progress: Progress | None = None,
 ) -> Salvaged:
@@ -238,13 +250,14 @@ def salvage_file(
         salvage = SegmentedSalvage(file) if isinstance(file, SegmentedFile) else Salvage(file)
         spans = counted(salvage.spans(start, stop), stop - start, progress)
         name, channels = f"{file.header.name}_salvaged", file.header.channels
-        if fmt == "npy":
-            path = directory / f"{name}.npy"
-            paths = [write_npy(path, channels, stop - start, spans, force=force)]
-        else:
-            paths = write_wfdb(
-                directory, name, file.header.fs, channels, spans, force=force, with_lost=True
+        fs = file.header.fs
+        if fmt in EXPORTS:
+            made = RecordSpans(
+                name=name, fs=fs, channels=channels, n_frames=stop - start, spans=spans
             )
+            paths = export(fmt, directory, made, force=force)
+        else:
+            paths = write_wfdb(directory, name, fs, channels, spans, force=force, with_lost=True)
         return Salvaged(paths, stop - start, salvage.lost, salvage.problem)
 
 
@@ -294,22 +307,6 @@ def _finder(model: str | None) -> Callable[[str], KernelBank] | None:
         return None
     bank, _ = models.load(model)
     return lambda _: bank
-
-
-@contextmanager
-def _pending(target: Path | BinaryIO, force: bool) -> Iterator[BinaryIO]:
-    """Give a stream whose content reaches the target only when nothing was raised."""
-    if isinstance(target, Path):
-        with PendingFiles([target], force=force) as pending:
-            yield pending.files[0]
-            pending.commit()
-        return
-    with tempfile.TemporaryFile() as spooled:
-        yield spooled
-        spooled.seek(0)
-        while piece := spooled.read(_COPY_BYTES):
-            target.write(piece)
-        target.flush()
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -114,6 +115,29 @@ class Recording:
             for channel, signal in zip(self.channels, self.signals, strict=True)
         )
         return Recording(name=self.name, fs=self.fs, channels=self.channels, signals=signals)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordSpans:
+    """A record on its way out: what it is, and its samples span after span.
+
+    Attributes
+    ----------
+    name : str
+    fs : float
+        Frames per second.
+    channels : tuple of Channel
+    n_frames : int
+        Of all spans together.
+    spans : iterable of Recording
+        Can be gone through once.
+    """
+
+    name: str
+    fs: float
+    channels: tuple[Channel, ...]
+    n_frames: int
+    spans: Iterable[Recording]
 
 
 class RecordSource(Protocol):

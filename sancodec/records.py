@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +12,16 @@ from typing import BinaryIO
 
 from sancodec.codec import encode_stream
 from sancodec.config import CodecConfig
-from sancodec.errors import CorruptError, VerifyError
+from sancodec.errors import ConfigError, CorruptError, VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.bundle import SegmentTable, begin_bundle, finish_bundle
+from sancodec.formats.edf import EdfRecord
 from sancodec.formats.originals import OriginalFile
 from sancodec.formats.output import staged
 from sancodec.formats.restoration import RecordShape, Restorer, check, restore
 from sancodec.formats.segmented import SegmentedRecord
 from sancodec.formats.source_files import SourceFile
+from sancodec.formats.sources import AnyRecord, ArrayRecord
 from sancodec.formats.wfdb import WfdbRecord
 from sancodec.progress import Progress
 from sancodec.recording import Recording
@@ -25,6 +29,8 @@ from sancodec.report import SignalReport
 from sancodec.runtime import SynthesisSession
 from sancodec.san_file import SanFile
 from sancodec.segmented_file import SegmentedFile, open_stream
+
+_COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +52,7 @@ class RecordEncoder:
 
     def encode(
         self,
-        source: WfdbRecord | SegmentedRecord,
+        source: AnyRecord,
         side_files: Sequence[SourceFile],
         stream: BinaryIO,
         progress: Progress | None,
@@ -55,11 +61,11 @@ class RecordEncoder:
 
         Of a record of several segments that is nothing: each has its own.
         """
-        if isinstance(source, WfdbRecord):
-            signals = self._encode_one(source, side_files, stream, progress)
-        else:
-            signals = ()
+        signals: tuple[SignalReport, ...] = ()
+        if isinstance(source, SegmentedRecord):
             self._encode_segments(source, side_files, stream, progress)
+        else:
+            signals = self._encode_one(source, side_files, stream, progress)
         stream.flush()
         return signals
 
@@ -77,7 +83,7 @@ class RecordEncoder:
 
     def _encode_one(
         self,
-        source: WfdbRecord,
+        source: WfdbRecord | EdfRecord | ArrayRecord,
         side_files: Sequence[SourceFile],
         stream: BinaryIO,
         progress: Progress | None,
@@ -142,17 +148,28 @@ def check_file(file: SanFile | SegmentedFile, progress: Progress | None) -> None
 
 
 def restore_file(
-    file: SanFile | SegmentedFile, directory: Path, *, force: bool, progress: Progress | None
+    file: SanFile | SegmentedFile,
+    directory: Path | BinaryIO,
+    *,
+    force: bool,
+    progress: Progress | None,
 ) -> list[Path]:
     """Write all original files of a record and give their paths; all of them, or none.
+
+    A stream takes the file of a record that has one.
 
     Raises
     ------
     OutputError
         A file exists already, or cannot be written.
+    ConfigError
+        There are several files for a stream.
     CorruptError
         Something is damaged.
     """
+    if not isinstance(directory, Path):
+        _restore_into(directory, file, progress)
+        return []
     if isinstance(file, SanFile):
         spans = file.hashed(counted(file.spans(), file.n_frames, progress))
         return restore(file.originals, spans, directory, force=force, name=file.name)
@@ -165,6 +182,18 @@ def restore_file(
             # Segments may share a signal file: it is written again, and is the same.
             restore_file(file.member(i), folder, force=True, progress=part)
     return targets
+
+
+def _restore_into(
+    stream: BinaryIO, file: SanFile | SegmentedFile, progress: Progress | None
+) -> None:
+    if isinstance(file, SegmentedFile) or len(file.originals.files) > 1:
+        raise ConfigError(f"{file.name}: several files; give a folder for them")
+    with tempfile.TemporaryDirectory() as folder:
+        (path,) = restore_file(file, Path(folder), force=False, progress=progress)
+        with path.open("rb") as restored:
+            shutil.copyfileobj(restored, stream, _COPY_BYTES)
+    stream.flush()
 
 
 def counted(

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from edf_files import Signal, annotations, edf_bytes  # noqa: E402
+
 import sancodec  # noqa: E402
 from sancodec import (  # noqa: E402
     Channel,
@@ -420,6 +422,27 @@ def carried() -> bytes:
     return encoded.getvalue()
 
 
+def write_edf(folder: Path) -> Path:
+    """Write an EDF+ file of three frequencies, with annotations ahead, between and behind."""
+    generator = np.random.default_rng(51)
+    walks = [
+        np.cumsum(generator.integers(-9, 10, (12, n)), None).reshape(12, n) for n in (40, 8, 20)
+    ]
+    notes = annotations([b"+%g\x14\x14Sleep stage W\x14\0" % (30 * i) for i in range(12)], 30)
+    signals = [notes, Signal(walks[0]), Signal(walks[1], "Temp rectal"), notes, Signal(walks[2])]
+    path = folder / "night.edf"
+    path.write_bytes(edf_bytes([*signals, notes], reserved="EDF+D", duration="0.5") + b"more")
+    return path
+
+
+def edf() -> bytes:
+    """A file in blocks, EDF+: three frequencies, and bytes between that are no samples."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = io.BytesIO()
+        encode_file(write_edf(Path(folder)), encoded, CodecConfig(model="none"))
+    return encoded.getvalue()
+
+
 GOLDEN: dict[str, Callable[[], bytes]] = {
     "maximal": maximal,
     "fast": fast,
@@ -451,6 +474,7 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "near": near,
     "follows": follows,
     "san_only": san_only,
+    "edf": edf,
 }
 
 

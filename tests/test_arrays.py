@@ -3,15 +3,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sancodec.errors import OutputError, RecordError
-from sancodec.formats.arrays import ArraySource, write_npy, write_wfdb
+from sancodec.formats.arrays import ArraySource, write_wfdb
+from sancodec.formats.exports import export
 from sancodec.formats.wfdb import WfdbRecord
-from sancodec.recording import Channel, Recording
+from sancodec.recording import Channel, Recording, RecordSpans
 
 with warnings.catch_warnings():
     # wfdb uses what pandas 3 deprecates.
@@ -94,10 +96,20 @@ def test_a_span_outside_of_the_array_is_refused() -> None:
         _source().read(90, 101)
 
 
+def _spans_of(source: ArraySource) -> RecordSpans:
+    return RecordSpans(
+        name="a",
+        fs=source.fs,
+        channels=source.channels,
+        n_frames=source.n_frames,
+        spans=_spans(source),
+    )
+
+
 @pytest.mark.parametrize("n_samples", [0, 1, 100])
 def test_npy_files_come_back(tmp_path: Path, n_samples: int) -> None:
     source = ArraySource(np.arange(2 * n_samples).reshape(n_samples, 2), fs=1)
-    path = write_npy(tmp_path / "new" / "a.npy", source.channels, n_samples, _spans(source))
+    (path,) = export("npy", tmp_path / "new", _spans_of(source), force=False)
     samples = np.load(path)
     assert samples.dtype == np.int32
     np.testing.assert_array_equal(samples, source.read(0, n_samples).samples)
@@ -106,14 +118,15 @@ def test_npy_files_come_back(tmp_path: Path, n_samples: int) -> None:
 def test_npy_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     source = _source()
     with pytest.raises(RecordError, match="100 frames to write, expected 101"):
-        write_npy(tmp_path / "a.npy", source.channels, 101, _spans(source))
+        export("npy", tmp_path, replace(_spans_of(source), n_frames=101), force=False)
+    mixed = replace(_spans_of(source), channels=(Channel(samples_per_frame=2),))
     with pytest.raises(RecordError, match="mixed sampling frequencies"):
-        write_npy(tmp_path / "a.npy", [Channel(samples_per_frame=2)], 1, [])
+        export("npy", tmp_path, mixed, force=False)
     assert os.listdir(tmp_path) == []
-    write_npy(tmp_path / "a.npy", source.channels, 100, _spans(source))
+    export("npy", tmp_path, _spans_of(source), force=False)
     with pytest.raises(OutputError, match=r"a\.npy: exists already; use --force"):
-        write_npy(tmp_path / "a.npy", source.channels, 100, _spans(source))
-    write_npy(tmp_path / "a.npy", source.channels, 100, _spans(source), force=True)
+        export("npy", tmp_path, _spans_of(source), force=False)
+    export("npy", tmp_path, _spans_of(source), force=True)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from make_golden import (
     GOLDEN,
     sample_hash,
     write_attached,
+    write_edf,
     write_files,
     write_several,
     write_short,
@@ -60,6 +61,7 @@ def test_every_golden_file_decodes_to_its_samples(name: str) -> None:
         ("short", write_short, 2),
         ("attached", write_attached, 2),
         ("several", write_several, 0x81),
+        ("edf", write_edf, 3),
     ],
 )
 def test_golden_files_give_back_the_files_of_their_record(

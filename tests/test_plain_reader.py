@@ -16,6 +16,7 @@ import pytest
 from make_golden import (
     FOLDER,
     write_attached,
+    write_edf,
     write_files,
     write_flac,
     write_several,
@@ -90,6 +91,7 @@ def test_golden_files_are_read_to_their_samples(request: pytest.FixtureRequest, 
         ("attached", write_attached),
         ("several", write_several),
         ("carried", write_flac),
+        ("edf", write_edf),
     ],
 )
 def test_golden_files_are_read_to_the_files_of_their_record(

@@ -32,6 +32,18 @@ class Signals:
         return _interleaved(self, differences)
 
 
+@dataclass
+class Blocks:
+    """Blocks of a file: bytes of a sample, frames in each, and bytes before channels that are none.
+
+    The last of `holes` are those behind the last channel.
+    """
+
+    n_bytes: int
+    n_frames: int
+    holes: list[int]
+
+
 def _interleaved(signals: Signals, leads: list[list[int]]) -> list[int]:
     return [
         value
@@ -47,6 +59,18 @@ def predict(form: int, signals: Signals, offset: int, prolog: int) -> bytes:
         n_channels = len(signals.samples)
         ahead = struct.pack("<5I", 30, n_channels, signals.n_frames % 2**32, 0, 4) + b"val\0"
     return ahead + _pack(form, signals)
+
+
+def predict_blocks(blocks: Blocks, signals: Signals, offset: int) -> bytes:
+    pieces = [bytes(offset)]
+    for first in range(0, signals.n_frames, blocks.n_frames):
+        last = first + blocks.n_frames
+        for i, lead in enumerate(signals.samples):
+            n = signals.samples_per_frame[i]
+            pieces.append(bytes(blocks.holes[i]))
+            pieces += [_integer(sample, blocks.n_bytes) for sample in lead[first * n : last * n]]
+        pieces.append(bytes(blocks.holes[-1]))
+    return b"".join(pieces)
 
 
 def _pack(form: int, signals: Signals) -> bytes:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from .header import PHRASES, Header
 from .headers import header_by_rule
-from .packing import FLAC, FORMATS, Signals, predict
+from .packing import FLAC, FORMATS, Blocks, Signals, predict, predict_blocks
 from .record import Record
 from .wire import Fields, check, check_known, expand, unpack
 
 SIDE_FILE = 1
+IN_BLOCKS = 2
 EXTENSIONS = {1: ".hea", 2: ".dat", 3: ".mat"}
 FORBIDDEN = set('/\\:*?"<>|')
 DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{i}" for d in ("COM", "LPT") for i in range(1, 10)}
@@ -34,6 +35,7 @@ class File:
     correction_start: int = 0
     attached: int = 0
     correction: bytes = b""
+    blocks: Blocks | None = None
 
 
 def restore(record: Record) -> dict[str, bytes]:
@@ -93,7 +95,7 @@ def _read_file_2(fields: Fields, header: Header, first: int) -> File:
     kind = fields.varint(3)
     name = header.record + EXTENSIONS[kind] if kind else fields.text(255)
     file = File(name, fields.varint(2**48), fields.take(8), fields.varint())
-    known = file.format in (0, SIDE_FILE) or file.format in FORMATS
+    known = file.format in (0, SIDE_FILE, IN_BLOCKS) or file.format in FORMATS
     check_known(known, f"format {file.format}")
     if file.format == SIDE_FILE:
         check(file.size <= 2**28, f"a side file of {file.size} bytes")
@@ -103,6 +105,9 @@ def _read_file_2(fields: Fields, header: Header, first: int) -> File:
             check(file.size <= 2**16, f"a text of {file.size} bytes")
             file.text = fields.counted(2**16 + 1)
             return file
+    elif file.format == IN_BLOCKS:
+        file.channels = range(first, first + fields.varint(len(header.channels) - first, 1))
+        _read_blocks(fields, file, header)
     else:
         file.channels = range(first, first + fields.varint(len(header.channels) - first, 1))
         _read_layout(fields, file)
@@ -133,6 +138,23 @@ def _read_layout(fields: Fields, file: File) -> None:
         file.initial = [fields.zigzag() for _ in file.channels]
     file.offset = fields.varint(2**24)
     check(file.offset == 0 or file.format not in FLAC, "a byte offset of a FLAC file")
+
+
+def _read_blocks(fields: Fields, file: File, header: Header) -> None:
+    file.offset = fields.varint(2**24)
+    width = fields.varint()
+    check(width in (16, 24), f"samples of format {width}")
+    blocks = Blocks(width // 8, fields.varint(2**26, 1), [0] * (len(file.channels) + 1))
+    place = 0
+    for _ in range(fields.varint(len(blocks.holes))):
+        place += fields.varint(len(file.channels) - place)
+        blocks.holes[place] += fields.varint(2**24)
+    n_samples = sum(header.channels[i].samples_per_frame for i in file.channels)
+    size = blocks.n_frames * n_samples * blocks.n_bytes + sum(blocks.holes)
+    check(size <= 2**26, f"blocks of {size} bytes")
+    check(header.n_frames % blocks.n_frames == 0, "frames that are in no block")
+    check(file.offset + header.n_frames // blocks.n_frames * size <= file.size, "too many blocks")
+    file.blocks = blocks
 
 
 def _read_correction(fields: Fields, file: File, version: int) -> None:
@@ -174,6 +196,8 @@ def _prediction(file: File, record: Record) -> bytes:
     counts = [channel.samples_per_frame for channel in channels]
     samples = [record.samples[i] for i in file.channels]
     signals = Signals(record.header.n_frames, counts, samples, file.initial)
+    if file.blocks is not None:
+        return predict_blocks(file.blocks, signals, file.offset)
     return predict(file.format, signals, file.offset, file.prolog)
 
 
