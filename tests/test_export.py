@@ -63,13 +63,17 @@ def _assert_same_san_layer(file: SanFile, found: dict[str, np.ndarray[Any, Any]]
         np.testing.assert_array_equal(found[f"san_{number}"], own)
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.san")), ids=lambda path: path.stem)
+# A file of several segments is refused as a whole: each has layers of its own.
+ONE_RECORD = sorted(path for path in FOLDER.glob("*.san") if path.stem != "several")
+
+
+@pytest.mark.parametrize("path", ONE_RECORD, ids=lambda path: path.stem)
 def test_every_golden_file_comes_back_from_its_export(path: Path, tmp_path: Path) -> None:
     with sancodec.open(path, provider="cpu") as file:
         # Steps without a transform, where a bound is small, are told in another mode.
-        lossy = file.header.fidelity != FIDELITY_LOSSLESS and all(
-            part.mode != MODE_STEPPED for part in file.parts(0)
-        )
+        # And leads that follow from others are computed after a transform.
+        lossy = file.header.fidelity != FIDELITY_LOSSLESS and file.plan.structure is None
+        lossy = lossy and all(part.mode != MODE_STEPPED for part in file.parts(0))
         if not lossy and not file.plan.layers:
             with pytest.raises(ConfigError, match="nothing to export"):
                 export_file(file, tmp_path)
