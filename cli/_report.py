@@ -52,6 +52,8 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     if report.side_files:
         listed = (f"{name} ({size:,} bytes)" for name, size in report.side_files.items())
         rows.append(("with it", ", ".join(listed)))
+    if report.note:
+        rows.append(("note", report.note))
     if report.structure:
         rows.append(("found", report.structure))
     if report.cr_original is not None:

@@ -118,6 +118,13 @@ class EdfRecord:
         )
 
     @property
+    def note(self) -> str:
+        """What is to be said of the record; empty where nothing is."""
+        if not self.discontinuous:
+            return ""
+        return "EDF+D: gaps between data records are not in the signal; the file comes back whole"
+
+    @property
     def missing(self) -> tuple[int | None, ...]:
         """Of each channel the value that stands for no sample: EDF has none."""
         return (None,) * len(self.channels)

@@ -15,6 +15,7 @@ from sancodec.config import CodecConfig
 from sancodec.errors import VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_wfdb
+from sancodec.formats.edf import EdfRecord
 from sancodec.formats.exports import EXPORTS, ORIGINAL, WFDB, are_of, export, folder_of
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import pending
@@ -67,8 +68,7 @@ def encode_file(
     ----------
     record : Path
         A WFDB record's name, its header, or its signal file; an EDF file, an array, a table.
-    target : Path or BinaryIO
-        Written only when all is well.
+    target : Path or BinaryIO, written only when all is well
     verify, force : bool
         Whether the file is decoded and compared, samples and original files alike; whether an
         existing target is overwritten.
@@ -93,8 +93,8 @@ def encode_file(
     """
     started = time.perf_counter()
     # What loss leaves of a segment's header is its own: then none shares another's samples.
-    share = isinstance(config.fidelity, Lossless)
-    source = open_source(record, fs=fs, keep_time=keep_time, share=share)
+    lossless = isinstance(config.fidelity, Lossless)
+    source = open_source(record, fs=fs, keep_time=keep_time, share=lossless)
     annotations = find_annotations(source.files) if with_annotations else []
     side_files = side_sources([*annotations, *attach], source.files)
     encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
@@ -104,7 +104,8 @@ def encode_file(
         if verify:
             encoder.verify(stream, source.name, verifying)
         report, _ = inspect_stream(stream, str(record))
-    report = replace(report, signals=signals or report.signals, verified=verify)
+    note = source.note if isinstance(source, EdfRecord) else ""
+    report = replace(report, signals=signals or report.signals, verified=verify, note=note)
     return replace(report, encode_seconds=time.perf_counter() - started)
 
 

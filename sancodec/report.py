@@ -99,6 +99,8 @@ class Report:
         Of a record of several segments, those with samples and those without; else 0.
     side_files : dict of str to int
         Bytes of the files that travel along, before they were compressed, by their names.
+    note : str
+        What an encoder has to say of the record beside all this.
     """
 
     record: str
@@ -127,6 +129,7 @@ class Report:
     n_segments: int = 0
     n_gaps: int = 0
     side_files: dict[str, int] = field(default_factory=dict)
+    note: str = ""
 
     def __post_init__(self) -> None:
         total = sum(self.layers.values())

@@ -72,6 +72,7 @@ def test_files_come_back_byte_for_byte(tmp_path: Path, content: bytes) -> None:
     config = CodecConfig(model="none", level="fast", chunk_seconds=2)
     report = encode_file(path, tmp_path / "night.san", config)
     assert report.original_n_bytes == len(content)
+    assert ("gaps" in report.note) == (b"EDF+D" in content)
     restored = decode_file(tmp_path / "night.san", tmp_path / "out")
     assert restored == [tmp_path / "out" / "night.edf"]
     assert restored[0].read_bytes() == content
