@@ -81,16 +81,6 @@ class SanFile(Sliceable):
         plan = (self.header, name) if find_model is None else (self.header, name, find_model)
         self.plan = plan_of(*plan)
 
-    def __enter__(self) -> SanFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
-
     @property
     def n_frames(self) -> int:
         """Number of frames of the record."""
@@ -298,14 +288,6 @@ class SanFile(Sliceable):
         leads = ", ".join(names[:_MAX_NAMES] + ["..."] * (len(names) > _MAX_NAMES))
         of = f" of {leads}" if leads else ""
         return f"chunk {i} (record {self.header.name}, {first:.1f} s to {last:.1f} s{of})"
-
-    def _check_span(self, start: int, stop: int | None) -> tuple[int, int]:
-        stop = self.n_frames if stop is None else stop
-        if not 0 <= start <= stop <= self.n_frames:
-            raise ConfigError(
-                f"{self.name}: frames {start} to {stop}, the record has {self.n_frames}"
-            )
-        return start, stop
 
 
 def join(empty: Recording, spans: list[Recording]) -> Recording:

@@ -67,16 +67,6 @@ class SegmentedFile(Sliceable):
         # Records have thousands of segments: those looked at last stay open.
         self.member = lru_cache(4)(self._open_member)
 
-    def __enter__(self) -> SegmentedFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
-
     @property
     def n_frames(self) -> int:
         """Number of frames of the whole record, gaps included."""
@@ -228,14 +218,6 @@ class SegmentedFile(Sliceable):
     def _recording(self, signals: tuple[NDArray[np.int32], ...]) -> Recording:
         header = self.header
         return Recording(name=header.name, fs=header.fs, channels=header.channels, signals=signals)
-
-    def _check_span(self, start: int, stop: int | None) -> tuple[int, int]:
-        stop = self.n_frames if stop is None else stop
-        if not 0 <= start <= stop <= self.n_frames:
-            raise ConfigError(
-                f"{self.name}: frames {start} to {stop}, the record has {self.n_frames}"
-            )
-        return start, stop
 
 
 class _Fit:

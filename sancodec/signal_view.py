@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,20 @@ from sancodec.recording import Channel, Recording
 
 
 class Sliceable(ABC):
-    """What is read span by span, and sliced like an array: see ``SignalView``."""
+    """An open file that is read span by span, and sliced like an array: see ``SignalView``."""
+
+    name: str
+    _source: BinaryIO
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
 
     @property
     @abstractmethod
@@ -49,6 +62,15 @@ class Sliceable(ABC):
 
     def __iter__(self) -> Iterator[Recording]:
         return self.spans()
+
+    def _check_span(self, start: int, stop: int | None) -> tuple[int, int]:
+        """Give the first frame and the one behind the last; ConfigError where there are none."""
+        stop = self.n_frames if stop is None else stop
+        if not 0 <= start <= stop <= self.n_frames:
+            raise ConfigError(
+                f"{self.name}: frames {start} to {stop}, the record has {self.n_frames}"
+            )
+        return start, stop
 
 
 class SignalView:
