@@ -25,6 +25,7 @@ COMPILED = [
 with atheris.instrument_imports(include=["sancodec"], exclude=COMPILED):
     from sancodec.errors import SancodecError
     from sancodec.files import verify_file
+    from sancodec.formats.bundle import is_bundle
     from sancodec.formats.compressed import compress, decompress
     from sancodec.formats.container import ContainerReader
     from sancodec.formats.phrases import phrases
@@ -36,8 +37,8 @@ with atheris.instrument_imports(include=["sancodec"], exclude=COMPILED):
     )
     from sancodec.formats.wire import ByteReader, ByteWriter
     from sancodec.inspection import inspect_stream
-    from sancodec.salvage import Salvage
-    from sancodec.san_file import SanFile
+    from sancodec.salvage import Salvage, SegmentedSalvage
+    from sancodec.segmented_file import SegmentedFile, open_stream
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 AS_IT_IS, SECTION, FIELDS = 0, 1, 2
@@ -95,7 +96,9 @@ class Template:
         return body + footer + END_MAGIC
 
 
-TEMPLATES = [Template(path.read_bytes()) for path in sorted(GOLDEN.glob("*.san"))]
+FILES = [path.read_bytes() for path in sorted(GOLDEN.glob("*.san"))]
+# Files of several segments hold others, which are among these.
+TEMPLATES = [Template(encoded) for encoded in FILES if not is_bundle(io.BytesIO(encoded))]
 
 
 def file_of(given: bytes) -> bytes:
@@ -133,16 +136,19 @@ def _verify(stream: io.BytesIO) -> None:
 
 
 def _salvage(stream: io.BytesIO) -> None:
-    file = SanFile(stream, "x.san", provider="cpu", damaged=True)
-    for _ in Salvage(file).spans(0, file.n_frames):
+    file = open_stream(stream, "x.san", provider="cpu", damaged=True)
+    salvage = SegmentedSalvage(file) if isinstance(file, SegmentedFile) else Salvage(file)
+    for _ in salvage.spans(0, file.n_frames):
         pass
 
 
 def write_seeds(folder: Path) -> None:
     """Write the golden files, whole and in parts, as inputs."""
     folder.mkdir(parents=True, exist_ok=True)
+    for number, encoded in enumerate(FILES):
+        (folder / f"whole-{number}").write_bytes(bytes([AS_IT_IS]) + encoded)
     for number, template in enumerate(TEMPLATES):
-        seeds = [bytes([AS_IT_IS]) + template.encoded]
+        seeds = []
         for i in range(len(template.sections)):
             seeds.append(bytes([SECTION, number, i]) + template.payload(i))
         if template.version > 1:
@@ -155,8 +161,8 @@ def main() -> None:
     folders = [Path(argument) for argument in sys.argv[1:] if not argument.startswith("-")]
     if folders and not (folders[0].is_dir() and any(folders[0].iterdir())):
         write_seeds(folders[0])
-    for template in TEMPLATES:
-        check(bytes([AS_IT_IS]) + template.encoded)
+    for encoded in FILES:
+        check(bytes([AS_IT_IS]) + encoded)
     # A decoded chunk takes memory for its samples, which a header bounds by 2**26.
     limits = ["-rss_limit_mb=4096", "-timeout=60", "-max_len=65536"]
     atheris.Setup([sys.argv[0], *limits, *sys.argv[1:]], check)
