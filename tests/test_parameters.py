@@ -150,23 +150,24 @@ def test_principal_kernels_come_back_as_the_encoder_has_them() -> None:
 
 
 def test_damaged_principal_kernels_are_refused_or_others() -> None:
-    parameters = parameters_of(detailed(), (ModelName(),))
+    whole = detailed()
+    parameters = parameters_of(whole, (ModelName(),))
     details = parameters.details
     n_refused = 0
-    for bit in range(8 * len(details)):
+    for bit in range(0, 8 * len(details), 3):
         flipped = bytearray(details)
         flipped[bit // 8] ^= 1 << bit % 8
         damaged = replace(parameters, details=bytes(flipped))
-        header = header_of(detailed(), parameters=encode_parameters(damaged))
+        header = header_of(whole, parameters=encode_parameters(damaged))
         try:
             plan_of(header, "x.san")
         except CorruptError:
             n_refused += 1
-    assert n_refused > 0.4 * 8 * len(details)
-    for n_bytes in range(1, len(details)):
+    assert n_refused > 0.4 * 8 * len(details) / 3
+    for n_bytes in range(1, len(details), 3):
         damaged = replace(parameters, details=details[:n_bytes])
         with pytest.raises(CorruptError):
-            plan_of(header_of(detailed(), parameters=encode_parameters(damaged)), "x.san")
+            plan_of(header_of(whole, parameters=encode_parameters(damaged)), "x.san")
 
 
 def test_more_principal_kernels_than_a_layer_may_have_are_refused() -> None:
