@@ -122,7 +122,7 @@ _SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
     "--fs",
     type=click.FloatRange(0, min_open=True),
     metavar="HZ",
-    help="Sampling frequency of a table (.csv) or an array (.npy), which say none.",
+    help="Sampling frequency of a table (.csv), an array (.npy) or a matrix (.mat).",
 )
 @click.option(
     "--keep-time",
@@ -158,8 +158,9 @@ def encode(
 
     RECORD is a record as WFDB names it (100), or its header (100.hea) or signal file (100.dat); an
     EDF, EDF+ or BDF file (night.edf), whose gaps (EDF+D) come back but are not put into the signal;
-    a table of decimal numbers (.csv), or an integer array (.npy). Of tables and arrays the samples
-    come back, not the bytes of the file. - is an EDF file, a table or an array from stdin.
+    a table of decimal numbers (.csv), an integer array (.npy), or a MATLAB file of one matrix that
+    is no WFDB record (.mat): of these three the samples come back, not the bytes of the file. - is
+    an EDF file, a table or an array from stdin.
 
     \b
     Example:

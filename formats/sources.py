@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.errors import RecordError
-from sancodec.formats import edf
+from sancodec.formats import edf, mat
 from sancodec.formats.arrays import ArraySource
 from sancodec.formats.csv_files import read_csv
 from sancodec.formats.restoration import RecordShape, Restorer
@@ -71,6 +71,8 @@ def open_source(
     if suffix == CSV:
         table = read_csv(path, fs, keep_time=keep_time)
         return ArrayRecord(path, table.samples, fs=table.fs, channels=table.channels)
+    if suffix == mat.SUFFIX and not path.with_suffix(".hea").exists():
+        return _open_mat(path, fs)
     if fs is not None:
         raise RecordError(f"{path}: has its own sampling frequency; leave --fs out")
     return open_record(path, share=share)
@@ -81,6 +83,16 @@ def suffix_of(start: bytes) -> str:
     if start.startswith(_NPY_MAGIC):
         return NPY
     return edf.SUFFIXES[0] if edf.is_edf(start) else CSV
+
+
+def _open_mat(path: Path, fs: float | None) -> ArrayRecord:
+    found = mat.read_mat(path)
+    if fs is None and found.fs is None:
+        raise RecordError(
+            f"{path}: has no header beside it ({path.stem}.hea), and says no sampling frequency; "
+            "give it with --fs"
+        )
+    return ArrayRecord(path, found.samples, fs=fs if fs is not None else found.fs)
 
 
 def _open_npy(path: Path, fs: float | None) -> ArrayRecord:
