@@ -1,9 +1,9 @@
 """Fuzz the reader and the decoder, guided by coverage: all but our errors is a finding.
 
-``python tests/fuzz/fuzz_reader.py CORPUS -max_total_time=1800`` (atheris; options of libFuzzer). An
-empty or missing CORPUS begins with the golden files. The first byte of an input says what the rest
-is: a file as it is, or a part of a golden file that is put in its place with checksums that are
-right: without those, a mutated byte would never come past a CRC.
+``python tests/fuzz/fuzz_reader.py CORPUS -max_total_time=1800`` (atheris; options of libFuzzer).
+The golden files are put into CORPUS, whole and in parts. The first byte of an input says what the
+rest is: a file as it is, or a part of a golden file that is put in its place with checksums that
+are right: without those, a mutated byte would never come past a CRC.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def write_seeds(folder: Path) -> None:
 
 def main() -> None:
     folders = [Path(argument) for argument in sys.argv[1:] if not argument.startswith("-")]
-    if folders and not (folders[0].is_dir() and any(folders[0].iterdir())):
+    if folders:
         write_seeds(folders[0])
     for encoded in FILES:
         check(bytes([AS_IT_IS]) + encoded)
