@@ -159,7 +159,9 @@ def main() -> None:
 
 def _mean(rows: Sequence[Row], name: str) -> float:
     """Give the geometric mean of one coder."""
-    return math.exp(sum(math.log(row.ratios[name]) for row in rows) / len(rows))
+    ratios = [row.ratios[name] for row in rows]
+    # What never keeps a bound has no ratio.
+    return math.exp(sum(map(math.log, ratios)) / len(ratios)) if min(ratios) > 0 else 0.0
 
 
 def _say_where_behind(rows: Sequence[Row]) -> None:
