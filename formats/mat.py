@@ -164,11 +164,12 @@ def _shaped(
 def _as_integers(samples: NDArray[Any], path: Path) -> NDArray[np.integer[Any]]:
     """Give integers for MATLAB's numbers, which are floating point unless asked otherwise."""
     if samples.dtype.kind in "iu":
-        return samples
+        return np.asarray(samples)
     whole = np.rint(samples)
     if not np.array_equal(whole, samples) or np.abs(samples).max(initial=0) >= 1 << 31:
         raise RecordError(
             f"{path}: its samples are not integers of 32 bits; scale and round them first, or save "
             "them as a table (.csv)"
         )
-    return whole.astype(np.int32)
+    integers: NDArray[np.integer[Any]] = whole.astype(np.int32)
+    return integers
