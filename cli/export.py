@@ -9,10 +9,8 @@ import click
 from sancodec.cli._options import decoder_model_option, force_option, provider_option
 from sancodec.cli._source import opened
 from sancodec.cli._terminal import printable
-from sancodec.errors import ConfigError
 from sancodec.export import export_file
 from sancodec.files import open_file
-from sancodec.segmented_file import SegmentedFile
 
 
 @click.command()
@@ -44,8 +42,6 @@ def export(source: str, directory: str, provider: str, model: str | None, force:
       python parts/reconstruct.py
     """
     with opened(source) as stream, open_file(stream, provider=provider, model=model) as file:
-        if isinstance(file, SegmentedFile):
-            raise ConfigError(f"{source}: has several segments, each with layers of its own")
         exported = export_file(file, Path(directory), force=force)
     for path in exported.paths:
         click.echo(printable(str(path)))
