@@ -71,11 +71,19 @@ def open_source(
     if suffix == CSV:
         table = read_csv(path, fs, keep_time=keep_time)
         return ArrayRecord(path, table.samples, fs=table.fs, channels=table.channels)
-    if suffix == mat.SUFFIX and not path.with_suffix(".hea").exists():
+    if is_samples_alone(path):
         return _open_mat(path, fs)
     if fs is not None:
         raise RecordError(f"{path}: has its own sampling frequency; leave --fs out")
     return open_record(path, share=share)
+
+
+def is_samples_alone(path: Path) -> bool:
+    """Tell whether of a file the samples come back, and not its bytes."""
+    suffix = path.suffix.lower()
+    # With a header beside it, a MATLAB file is the signal file of a WFDB record.
+    bare = suffix == mat.SUFFIX and not path.with_suffix(".hea").exists()
+    return bare or suffix in (NPY, CSV)
 
 
 def suffix_of(start: bytes) -> str:

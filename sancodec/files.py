@@ -23,7 +23,7 @@ from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import restore
 from sancodec.formats.segmented import open_record
 from sancodec.formats.side_files import find_annotations, side_sources
-from sancodec.formats.sources import CSV, NPY, open_source
+from sancodec.formats.sources import is_samples_alone, open_source
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.progress import Progress
 from sancodec.recording import RecordSpans
@@ -133,7 +133,7 @@ def delete_originals(
     RecordError, CorruptError, OutputError
         The record or its .san file cannot be read, or a file cannot be deleted.
     """
-    if record.suffix.lower() in (NPY, CSV):
+    if is_samples_alone(record):
         raise VerifyError(f"{record}: its samples come back, not its bytes; it was not deleted")
     source = open_record(record)
     annotations = find_annotations(source.files) if with_annotations else []
