@@ -9,6 +9,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from sancodec.report import SignalReport
 from sancodec.residual.loss import Loss
 from sancodec.runtime import SynthesisSession
 from sancodec.san.synthesis import Activations
-from sancodec.spans import WideSpan, wide_spans
+from sancodec.spans import WideSpan, wide_span, wide_spans
 
 # Principal kernels are fitted to so many chunks: those of a day would not fit into memory.
 _N_FIT_CHUNKS = 4
@@ -114,7 +115,7 @@ class LossyEncoder:
 
     def is_whole(self) -> bool:
         """Tell whether no sample is missing."""
-        return sum(tally.n_samples for tally in self._originals().channels) == self.n_samples
+        return sum(tally.n_samples for tally in self._originals.channels) == self.n_samples
 
     def loss(
         self,
@@ -170,9 +171,9 @@ class LossyEncoder:
         left: list[list[BeatsLeft]] = [[] for _ in plan.searches]
         n_chunks = -(-self._source.n_frames // self.chunk_frames)
         fitted_to = {n_chunks * i // _N_FIT_CHUNKS for i in range(_N_FIT_CHUNKS)}
-        for number, wide in enumerate(self._spans(context_frames(plan.chunks))):
-            if number not in fitted_to:
-                continue
+        context = context_frames(plan.chunks)
+        for number in sorted(fitted_to):
+            wide = wide_span(self._source, self._base, self.chunk_frames, context, number)
             found = self._activations(plan, number, wide)
             span = wide.recording.frames(wide.lead_in, wide.lead_in + wide.n_frames)
             for search, own, spans in zip(plan.searches, found, left, strict=True):
@@ -226,18 +227,19 @@ class LossyEncoder:
         Where channels follow from others, it is that of the channel that allows least of an error
         of the lead; in ADC units, or in steps of the grid that the lead is on.
         """
-        tallies = self._originals().channels
+        tallies = self._originals.channels
         variances = [float(tally.deviation) / max(tally.n_samples, 1) for tally in tallies]
         allowed = np.array([math.sqrt(variance) or np.inf for variance in variances])
         allowed /= np.maximum(np.sqrt(np.square(self._gains).sum(axis=1)), 1e-9)
         least = -self.worst_of(-allowed)
         return np.where(np.isfinite(least), least, 1.0)
 
+    @cached_property
     def _originals(self) -> Tallies:
-        """Tally the record against itself."""
+        """The tally of the record against itself."""
         tallies = Tallies(self._missing)
-        for wide in self._spans(0):
-            tallies.add(_samples_of(wide), _samples_of(wide))
+        for wide in wide_spans(self._source, self._source, self.chunk_frames, 0):
+            tallies.add(wide.chunk, wide.chunk)
         return tallies
 
     def base_bounds(self, bounds: tuple[int, ...], share: float) -> tuple[int, ...]:
