@@ -10,11 +10,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.base import (
-    BaseSource,
-    encode_base,
-    find_structure,
-)
+from sancodec.base import BaseSource, encode_base, find_structure
 from sancodec.carried import CHUNK_SAMPLES
 from sancodec.chunk import EncodedChunk, encode_chunk
 from sancodec.config import CodecConfig
@@ -29,7 +25,7 @@ from sancodec.lossy_file import LossyFile
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import header_kernels, parameters_of
 from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, plan_record
-from sancodec.progress import Progress
+from sancodec.progress import Progress, told
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
 from sancodec.runtime import SynthesisSession, open_session
@@ -156,7 +152,7 @@ def encode_stream(
         header, plan, pieces = _lossy_pieces(source, config, encoder, n_beside)
     writer = ContainerWriter(target, header)
     tally, samples_hash = _Tally(), SampleHash()
-    for span, chunk in _told(pieces, source.n_frames, progress):
+    for span, chunk in told(pieces, lambda own: own[0].n_frames, source.n_frames, progress):
         writer.add_chunk(chunk.payload)
         tally.add(chunk, plan)
         samples_hash.add(span)
@@ -171,16 +167,6 @@ def encode_stream(
 
 _Pieces = Iterator[tuple[Recording, EncodedChunk]]
 """Spans as they will be decoded, each with its chunk."""
-
-
-def _told(pieces: _Pieces, n_frames: int, progress: Progress | None) -> _Pieces:
-    """Pass pieces on, and tell how far the record is after each."""
-    done = 0
-    for span, chunk in pieces:
-        yield span, chunk
-        done += span.n_frames
-        if progress is not None:
-            progress(done, n_frames)
 
 
 def _carried_pieces(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
+
+_Item = TypeVar("_Item")
 
 
 class Progress(Protocol):
@@ -14,3 +17,18 @@ class Progress(Protocol):
 
     def __call__(self, n_done: int, n_frames: int, step: str = "", /) -> None:
         """Tell how far it is."""
+
+
+def told(
+    items: Iterable[_Item],
+    frames_of: Callable[[_Item], int],
+    n_frames: int,
+    progress: Progress | None,
+) -> Iterator[_Item]:
+    """Pass items on, and tell after each how many of all frames have been."""
+    done = 0
+    for item in items:
+        yield item
+        done += frames_of(item)
+        if progress is not None:
+            progress(done, n_frames)

@@ -23,7 +23,7 @@ from sancodec.formats.segmented import SegmentedRecord
 from sancodec.formats.source_files import SourceFile
 from sancodec.formats.sources import AnyRecord, ArrayRecord
 from sancodec.formats.wfdb import WfdbRecord
-from sancodec.progress import Progress
+from sancodec.progress import Progress, told
 from sancodec.recording import Recording
 from sancodec.report import SignalReport
 from sancodec.runtime import SynthesisSession
@@ -139,10 +139,8 @@ def check_file(file: SanFile | SegmentedFile, progress: Progress | None) -> None
         return
     for i in range(len(file.header.segments)):
         file.segment(i)
-    members = range(file.n_members)
-    parts = _parts_of(progress, [file.member(i).n_frames for i in members])
-    for i, part in zip(members, parts, strict=True):
-        _check_one(file.member(i), part)
+    for member, part in _members_of(file, progress):
+        _check_one(member, part)
     check(file.originals, (), file.name)
     _files_of(file)
 
@@ -174,13 +172,11 @@ def restore_file(
         spans = file.hashed(counted(file.spans(), file.n_frames, progress))
         return restore(file.originals, spans, directory, force=force, name=file.name)
     targets = [directory / name for name in _files_of(file)]
-    members = range(file.n_members)
-    parts = _parts_of(progress, [file.member(i).n_frames for i in members])
     with staged(targets, force=force) as folder:
         restore(file.originals, (), folder, force=True, name=file.name)
-        for i, part in zip(members, parts, strict=True):
+        for member, part in _members_of(file, progress):
             # Segments may share a signal file: it is written again, and is the same.
-            restore_file(file.member(i), folder, force=True, progress=part)
+            restore_file(member, folder, force=True, progress=part)
     return targets
 
 
@@ -200,12 +196,7 @@ def counted(
     spans: Iterable[Recording], total: int, progress: Progress | None
 ) -> Iterator[Recording]:
     """Pass spans on and say how many frames have been."""
-    done = 0
-    for span in spans:
-        yield span
-        done += span.n_frames
-        if progress is not None:
-            progress(done, total)
+    return told(spans, lambda span: span.n_frames, total, progress)
 
 
 def _check_one(file: SanFile, progress: Progress | None) -> None:
@@ -231,6 +222,15 @@ def _files_of(file: SegmentedFile) -> dict[str, OriginalFile]:
         if (other.name, other.n_bytes, other.sha256) != (own.name, own.n_bytes, own.sha256):
             raise CorruptError(f"{file.name}: two files of the name {own.name!r} that differ")
     return files
+
+
+def _members_of(
+    file: SegmentedFile, progress: Progress | None
+) -> Iterator[tuple[SanFile, Progress | None]]:
+    """Give the segments that are in a file, each with its part of the progress."""
+    sizes = [file.member(i).n_frames for i in range(file.n_members)]
+    for i, part in enumerate(_parts_of(progress, sizes)):
+        yield file.member(i), part
 
 
 def _parts_of(progress: Progress | None, sizes: Sequence[int]) -> Iterator[Progress | None]:
