@@ -117,6 +117,14 @@ class Recording:
         return Recording(name=self.name, fs=self.fs, channels=self.channels, signals=signals)
 
 
+def lacking(name: str, fs: float, channels: tuple[Channel, ...], n_frames: int) -> Recording:
+    """Give so many frames without a sample: all are ``NO_SAMPLE``."""
+    signals = tuple(
+        np.full(n_frames * channel.samples_per_frame, NO_SAMPLE, np.int32) for channel in channels
+    )
+    return Recording(name=name, fs=fs, channels=channels, signals=signals)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecordSpans:
     """A record on its way out: what it is, and its samples span after span.

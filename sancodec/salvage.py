@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from sancodec.errors import CorruptError
-from sancodec.recording import NO_SAMPLE, Recording
+from sancodec.recording import Recording, lacking
 from sancodec.san_file import SanFile
 from sancodec.segmented_file import SegmentedFile
 
@@ -47,8 +45,7 @@ class Salvage:
             All of them are lost; said when they have been given.
         """
         yield from self.marked(start, stop)
-        if sum(lost.stop - lost.start for lost in self.lost) == stop - start > 0:
-            raise CorruptError(f"{self.lost[0].reason}; nothing is left of what was asked for")
+        _refuse_nothing(self.lost, stop - start)
 
     def marked(self, start: int, stop: int) -> Iterator[Recording]:
         """As ``spans``, be all of them lost."""
@@ -66,11 +63,7 @@ class Salvage:
 
     def _nothing(self, n_frames: int) -> Recording:
         header = self._file.header
-        signals = tuple(
-            np.full(n_frames * channel.samples_per_frame, NO_SAMPLE, np.int32)
-            for channel in header.channels
-        )
-        return Recording(name=header.name, fs=header.fs, channels=header.channels, signals=signals)
+        return lacking(header.name, header.fs, header.channels, n_frames)
 
 
 class SegmentedSalvage:
@@ -88,8 +81,7 @@ class SegmentedSalvage:
         for i, first, last in self._file.parts(start, stop):
             yield from self._part(i, first, last, done - first)
             done += last - first
-        if sum(lost.stop - lost.start for lost in self.lost) == stop - start > 0:
-            raise CorruptError(f"{self.lost[0].reason}; nothing is left of what was asked for")
+        _refuse_nothing(self.lost, stop - start)
 
     def _part(self, i: int, first: int, last: int, offset: int) -> Iterator[Recording]:
         try:
@@ -106,3 +98,9 @@ class SegmentedSalvage:
             replace(lost, start=offset + lost.start, stop=offset + lost.stop)
             for lost in salvage.lost
         ]
+
+
+def _refuse_nothing(lost: Sequence[LostSpan], n_frames: int) -> None:
+    """Raise CorruptError where all of so many frames are lost."""
+    if sum(own.stop - own.start for own in lost) == n_frames > 0:
+        raise CorruptError(f"{lost[0].reason}; nothing is left of what was asked for")

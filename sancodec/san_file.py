@@ -17,11 +17,10 @@ from sancodec.formats.container import ContainerReader
 from sancodec.formats.damaged import DamagedReader
 from sancodec.formats.originals import Originals, RecordShape
 from sancodec.formats.restoration import describe
-from sancodec.formats.side_files import read_side_files
 from sancodec.layers import SanLayer, to_adc_units
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import plan_of
-from sancodec.recording import Channel, Recording
+from sancodec.recording import Channel, Recording, lacking
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.sample_hash import SampleHash
 from sancodec.san.kernels import KernelBank
@@ -97,11 +96,6 @@ class SanFile(Sliceable):
         if not self.summary.restoration:
             return Originals()
         return describe(self.summary.restoration, RecordShape.of(self.header), self.name)
-
-    @property
-    def attachments(self) -> dict[str, bytes]:
-        """Names and contents of the files that travel along: annotations, and others."""
-        return read_side_files(self.originals, self.name)
 
     def read(self, start: int = 0, stop: int | None = None) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), decoding only their chunks.
@@ -274,11 +268,7 @@ class SanFile(Sliceable):
         return self._session
 
     def _empty(self) -> Recording:
-        channels = self.header.channels
-        nothing = tuple(np.zeros(0, np.int32) for _ in channels)
-        return Recording(
-            name=self.header.name, fs=self.header.fs, channels=channels, signals=nothing
-        )
+        return lacking(self.header.name, self.header.fs, self.header.channels, 0)
 
     def say_chunk(self, i: int) -> str:
         """Say which part of the record chunk ``i`` is: seconds and leads."""

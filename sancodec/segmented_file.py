@@ -14,8 +14,7 @@ from sancodec.formats.bundle import BundleReader, Segment, is_bundle
 from sancodec.formats.dat_formats import MISSING
 from sancodec.formats.originals import Originals, RecordShape
 from sancodec.formats.restoration import describe
-from sancodec.formats.side_files import read_side_files
-from sancodec.recording import NO_SAMPLE, Channel, Recording
+from sancodec.recording import NO_SAMPLE, Channel, Recording, lacking
 from sancodec.san.kernels import KernelBank
 from sancodec.san_file import SanFile, join
 from sancodec.signal_view import Sliceable
@@ -89,11 +88,6 @@ class SegmentedFile(Sliceable):
             return Originals()
         shape = RecordShape(name=self.header.name, samples_per_frame=(), n_frames=0)
         return describe(self.header.restoration, shape, self.name)
-
-    @property
-    def attachments(self) -> dict[str, bytes]:
-        """Names and contents of the files that travel along: annotations, and others."""
-        return read_side_files(self.originals, self.name)
 
     def segment(self, i: int) -> SanFile | None:
         """Give segment ``i`` as a record of its own, None for a gap."""
@@ -208,12 +202,8 @@ class SegmentedFile(Sliceable):
         return sum(channel.samples_per_frame for channel in self.header.channels)
 
     def _nothing(self, n_frames: int) -> Recording:
-        return self._recording(
-            tuple(
-                np.full(n_frames * channel.samples_per_frame, NO_SAMPLE, np.int32)
-                for channel in self.header.channels
-            )
-        )
+        header = self.header
+        return lacking(header.name, header.fs, header.channels, n_frames)
 
     def _recording(self, signals: tuple[NDArray[np.int32], ...]) -> Recording:
         header = self.header

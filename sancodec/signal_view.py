@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.errors import ConfigError
+from sancodec.formats.originals import Originals
+from sancodec.formats.side_files import read_side_files
 from sancodec.recording import Channel, Recording
 
 
@@ -48,6 +50,16 @@ class Sliceable(ABC):
         self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
     ) -> Iterator[Recording]:
         """Give the frames ``start`` to ``stop`` span by span."""
+
+    @property
+    @abstractmethod
+    def originals(self) -> Originals:
+        """The original files, or those of them that belong to no single segment."""
+
+    @property
+    def attachments(self) -> dict[str, bytes]:
+        """Names and contents of the files that travel along: annotations, and others."""
+        return read_side_files(self.originals, self.name)
 
     @property
     def signal(self) -> SignalView:
