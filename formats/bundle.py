@@ -33,6 +33,8 @@ from sancodec.formats.sections import (
     SECTION_INDEX,
     Span,
     checksum_of,
+    decode_footer,
+    encode_footer,
     encode_section,
 )
 from sancodec.formats.wire import ByteReader, ByteWriter
@@ -144,7 +146,7 @@ def finish_bundle(target: BinaryIO, table: SegmentTable) -> None:
     stored = compress(_encode_table(table), phrases())
     payload = ByteWriter().counted(stored).raw(table.restoration).getvalue()
     section = encode_section(SECTION_TABLE, payload)
-    target.write(section + ByteWriter().varint(len(section)).getvalue()[::-1] + END_MAGIC)
+    target.write(section + encode_footer(len(section)))
 
 
 def is_bundle(source: BinaryIO) -> bool:
@@ -204,11 +206,12 @@ class BundleReader:
                 f"{self._name}: the file does not end as a .san file does ({self.n_bytes} bytes): "
                 "it was cut short; copy it again from its origin"
             )
-        reader = ByteReader(tail[: -len(END_MAGIC)][::-1], f"{self._name}: footer")
-        n_section = reader.varint("size of the table")
-        end = self.n_bytes - len(END_MAGIC) - reader.offset
+        n_section, n_footer = decode_footer(tail, "size of the table", self._name)
+        end = self.n_bytes - n_footer
         if not CRC_BYTES + 2 <= n_section <= end - len(_START):
-            raise reader.corrupt("size of the table", f"{n_section} of {end} bytes")
+            raise CorruptError(
+                f"{self._name}: footer: size of the table: {n_section} of {end} bytes"
+            )
         return end - n_section, end
 
     def _read_table(self, section: bytes, offset: int) -> SegmentTable:

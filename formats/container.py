@@ -37,6 +37,8 @@ from sancodec.formats.sections import (
     ChunkEntry,
     Span,
     checksum_of,
+    decode_footer,
+    encode_footer,
     encode_section,
     place_of,
 )
@@ -96,8 +98,7 @@ class ContainerWriter:
             index.varint(size)
         section = encode_section(SECTION_INDEX, index.raw(summary.restoration).getvalue())
         self._write(section)
-        # Read from the end, so its first byte stands last.
-        self._write(ByteWriter().varint(len(section)).getvalue()[::-1] + END_MAGIC)
+        self._write(encode_footer(len(section)))
 
     def _write(self, encoded: bytes) -> None:
         self._target.write(encoded)
@@ -197,9 +198,8 @@ class ContainerReader:
             end = self._n_bytes - _N_OLD_FOOTER
             offset = int.from_bytes(tail[-_N_OLD_FOOTER : -len(END_MAGIC)], "little")
         else:
-            reader = ByteReader(tail[: -len(END_MAGIC)][::-1], f"{self._name}: footer")
-            n_index = reader.varint("size of the index")
-            end = self._n_bytes - len(END_MAGIC) - reader.offset
+            n_index, n_footer = decode_footer(tail, "size of the index", self._name)
+            end = self._n_bytes - n_footer
             offset = end - n_index
         if not _N_START < offset < end:
             raise CorruptError(
@@ -258,10 +258,7 @@ class ContainerReader:
             sizes += [rest] * (rest > 0)
         entries = []
         for i, n_bytes in enumerate(sizes):
-            start = i * header.chunk_frames
-            n_frames = min(header.chunk_frames, header.n_frames - start)
-            entry = ChunkEntry(start=start, n_frames=n_frames, offset=offset, n_bytes=n_bytes)
-            entries.append(entry)
+            entries.append(header.chunk_at(i, offset, n_bytes))
             self._spans.append(Span(offset, n_bytes, f"chunk {i}"))
             offset += n_bytes
         return tuple(entries)

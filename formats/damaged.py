@@ -83,15 +83,7 @@ class DamagedReader(ContainerReader):
             found = scan.placed(self._header_checksum, header.n_chunks)
         else:
             found = scan.unbroken(header.n_chunks)
-        entries = []
-        for i in range(header.n_chunks):
-            start = i * header.chunk_frames
-            n_frames = min(header.chunk_frames, header.n_frames - start)
-            offset, n_bytes = found.get(i, (0, 0))
-            entries.append(
-                ChunkEntry(start=start, n_frames=n_frames, offset=offset, n_bytes=n_bytes)
-            )
-        return tuple(entries)
+        return tuple(header.chunk_at(i, *found.get(i, (0, 0))) for i in range(header.n_chunks))
 
 
 _Found = dict[int, tuple[int, int]]

@@ -17,6 +17,7 @@ from sancodec.formats.channels import (
 from sancodec.formats.compressed import compress, decompress
 from sancodec.formats.decimals import put_decimal, take_decimal
 from sancodec.formats.phrases import phrases
+from sancodec.formats.sections import ChunkEntry
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel
 
@@ -107,6 +108,12 @@ class Header:
     def n_chunks(self) -> int:
         """Number of chunks that hold ``n_frames`` frames."""
         return -(-self.n_frames // self.chunk_frames)
+
+    def chunk_at(self, i: int, offset: int, n_bytes: int) -> ChunkEntry:
+        """Give chunk ``i``, whose section of ``n_bytes`` begins at ``offset``."""
+        start = i * self.chunk_frames
+        n_frames = min(self.chunk_frames, self.n_frames - start)
+        return ChunkEntry(start=start, n_frames=n_frames, offset=offset, n_bytes=n_bytes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from sancodec.formats.wire import ByteWriter
+from sancodec.formats.wire import ByteReader, ByteWriter
 
 # A byte above 127, a CR LF and a lone LF: a transfer in text mode changes at least one of them.
 MAGIC = b"\x89SAN\r\n\x1a\n"
@@ -89,3 +89,22 @@ def place_in(section: bytes, checksum: int) -> int:
         top = register >> 31
         register = ((register ^ (_POLYNOMIAL * top)) << 1 & _ALL_ONES) | top
     return register ^ zlib.crc32(section) ^ _ALL_ONES
+
+
+def encode_footer(n_section: int) -> bytes:
+    """Give the end of a file whose last section has so many bytes."""
+    # Read from the end, so its first byte stands last.
+    return ByteWriter().varint(n_section).getvalue()[::-1] + END_MAGIC
+
+
+def decode_footer(tail: bytes, field: str, name: str) -> tuple[int, int]:
+    """Give the bytes of the last section, and those of the footer that ``tail`` ends with.
+
+    Raises
+    ------
+    CorruptError
+        It is no number.
+    """
+    reader = ByteReader(tail[: -len(END_MAGIC)][::-1], f"{name}: footer")
+    n_section = reader.varint(field)
+    return n_section, reader.offset + len(END_MAGIC)
