@@ -33,15 +33,11 @@ _NONE = Correction()
 
 
 @dataclass(frozen=True, kw_only=True)
-class OriginalFile:
-    """One original file as the restoration describes it.
+class SignalPlaces:
+    """Where and how the samples of a record stand in one of its files.
 
     Attributes
     ----------
-    name : str
-    n_bytes : int
-    sha256 : bytes
-        The first bytes of it, or all.
     format : int
         Number of its WFDB format, or NOT_SIGNALS, SIDE_FILE or IN_BLOCKS.
     samples_per_frame : tuple of int
@@ -50,28 +46,14 @@ class OriginalFile:
         For format 8, the value before the first difference of each channel.
     byte_offset : int
         Where the first frame begins.
-    correction : Correction
-    prolog : bytes
-        What is predicted before the first frame, ``byte_offset`` bytes; nothing for zeros.
-    style : int or None
-        For a header, how the one is written that is made by rule; None for any other file.
-    text : bytes
-        The header, compressed after the one that is made by rule.
     blocks : Blocks or None
         Of a file in blocks, how it is divided; ``byte_offset`` is where the first one begins.
     """
 
-    name: str
-    n_bytes: int
-    sha256: bytes
     format: int = NOT_SIGNALS
     samples_per_frame: tuple[int, ...] = ()
     initial: tuple[int, ...] = ()
     byte_offset: int = 0
-    correction: Correction = _NONE
-    prolog: bytes = b""
-    style: int | None = None
-    text: bytes = b""
     blocks: Blocks | None = None
 
     @property
@@ -80,6 +62,34 @@ class OriginalFile:
         if self.blocks is not None:
             return BlockLayout(blocks=self.blocks, samples_per_frame=self.samples_per_frame)
         return make_layout(self.format, self.samples_per_frame, self.initial)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginalFile(SignalPlaces):
+    """One original file as the restoration describes it.
+
+    Attributes
+    ----------
+    name : str
+    n_bytes : int
+    sha256 : bytes
+        The first bytes of it, or all.
+    correction : Correction
+    prolog : bytes
+        What is predicted before the first frame, ``byte_offset`` bytes; nothing for zeros.
+    style : int or None
+        For a header, how the one is written that is made by rule; None for any other file.
+    text : bytes
+        The header, compressed after the one that is made by rule.
+    """
+
+    name: str
+    n_bytes: int
+    sha256: bytes
+    correction: Correction = _NONE
+    prolog: bytes = b""
+    style: int | None = None
+    text: bytes = b""
 
     @property
     def bits_per_frame(self) -> float:

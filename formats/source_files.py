@@ -6,28 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sancodec.errors import RecordError
-from sancodec.formats.blocks import BlockLayout, Blocks
-from sancodec.formats.dat import DatLayout
-from sancodec.formats.originals import NOT_SIGNALS, make_layout, make_mat_prolog
+from sancodec.formats.originals import SignalPlaces, make_mat_prolog
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceFile:
-    """An original file on disk, as an encoder sees it; fields as of OriginalFile."""
+class SourceFile(SignalPlaces):
+    """An original file on disk, as an encoder sees it."""
 
     path: Path
-    format: int = NOT_SIGNALS
-    samples_per_frame: tuple[int, ...] = ()
-    initial: tuple[int, ...] = ()
-    byte_offset: int = 0
-    blocks: Blocks | None = None
-
-    @property
-    def layout(self) -> DatLayout | BlockLayout | None:
-        """How samples predict the file, or None when they do not."""
-        if self.blocks is not None:
-            return BlockLayout(blocks=self.blocks, samples_per_frame=self.samples_per_frame)
-        return make_layout(self.format, self.samples_per_frame, self.initial)
 
 
 def known_prolog(source: SourceFile, n_frames: int) -> bytes:

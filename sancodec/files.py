@@ -26,7 +26,7 @@ from sancodec.formats.side_files import find_annotations, side_sources
 from sancodec.formats.sources import is_samples_alone, open_source
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.progress import Progress
-from sancodec.recording import RecordSpans
+from sancodec.recording import Recording, RecordSpans
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
 from sancodec.removal import remove_originals
 from sancodec.report import Report
@@ -188,16 +188,30 @@ def decode_file(
             return restore_file(file, directory, force=force, progress=progress)
         stop = file.n_frames if stop is None else stop
         spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
-        name, fs = file.header.name + ("_san" if layer == "san" else ""), file.header.fs
-        channels = file.header.channels
+        name = file.header.name + ("_san" if layer == "san" else "")
+        made = _new_record(file, name, stop - start, spans)
         if fmt in EXPORTS:
-            made = RecordSpans(
-                name=name, fs=fs, channels=channels, n_frames=stop - start, spans=spans
-            )
             return export(fmt, directory, made, force=force)
         folder = folder_of(directory)
         beside = restore(originals, (), folder, force=force, name=file.name)
-        return write_wfdb(folder, name, fs, channels, spans, force=force) + beside
+        return _write_wfdb(folder, made, force=force) + beside
+
+
+def _new_record(
+    file: SanFile | SegmentedFile, name: str, n_frames: int, spans: Iterator[Recording]
+) -> RecordSpans:
+    """Give spans of a file as a record of another name."""
+    header = file.header
+    return RecordSpans(
+        name=name, fs=header.fs, channels=header.channels, n_frames=n_frames, spans=spans
+    )
+
+
+def _write_wfdb(
+    folder: Path, made: RecordSpans, *, force: bool, with_lost: bool = False
+) -> list[Path]:
+    parts = made.name, made.fs, made.channels, made.spans
+    return write_wfdb(folder, *parts, force=force, with_lost=with_lost)
 
 
 @dataclass(frozen=True)
@@ -250,15 +264,11 @@ def salvage_file(
         stop = file.n_frames if stop is None else stop
         salvage = SegmentedSalvage(file) if isinstance(file, SegmentedFile) else Salvage(file)
         spans = counted(salvage.spans(start, stop), stop - start, progress)
-        name, channels = f"{file.header.name}_salvaged", file.header.channels
-        fs = file.header.fs
+        made = _new_record(file, f"{file.header.name}_salvaged", stop - start, spans)
         if fmt in EXPORTS:
-            made = RecordSpans(
-                name=name, fs=fs, channels=channels, n_frames=stop - start, spans=spans
-            )
             paths = export(fmt, directory, made, force=force)
         else:
-            paths = write_wfdb(directory, name, fs, channels, spans, force=force, with_lost=True)
+            paths = _write_wfdb(directory, made, force=force, with_lost=True)
         return Salvaged(paths, stop - start, salvage.lost, salvage.problem)
 
 
