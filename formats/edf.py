@@ -25,7 +25,7 @@ from sancodec.formats.originals import IN_BLOCKS
 from sancodec.formats.output import find_name_problem
 from sancodec.formats.restoration import RecordShape, Restorer, describe_whole
 from sancodec.formats.source_files import SourceFile
-from sancodec.recording import Channel, Recording
+from sancodec.recording import Channel, Recording, refuse_outside
 
 __all__ = ["SUFFIXES", "EdfRecord", "is_edf"]
 
@@ -142,10 +142,7 @@ class EdfRecord:
         RecordError
             The span is outside of the record, or the file cannot be read any more.
         """
-        if not 0 <= start <= stop <= self.n_frames:
-            raise RecordError(
-                f"{self.name}: frames {start} to {stop}, the record has {self.n_frames}"
-            )
+        refuse_outside(self, start, stop)
         signals = self._reader.read(start, stop)
         return Recording(name=self.name, fs=self.fs, channels=self.channels, signals=tuple(signals))
 

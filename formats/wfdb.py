@@ -16,7 +16,7 @@ from sancodec.formats.originals import MAX_PROLOG_BYTES, bits_per_sample, make_l
 from sancodec.formats.output import find_name_problem
 from sancodec.formats.remaking import Remaker
 from sancodec.formats.restoration import RecordShape, Restorer, SourceFile, describe_whole
-from sancodec.recording import Channel, Recording
+from sancodec.recording import Channel, Recording, refuse_outside
 
 _MAX_HEADER_BYTES = 1 << 24
 _KNOWN = ", ".join(str(fmt) for fmt in sorted([*FORMATS, *BITS]))
@@ -113,10 +113,7 @@ class WfdbRecord:
         RecordError
             The span is outside of the record, or a file cannot be read any more.
         """
-        if not 0 <= start <= stop <= self.n_frames:
-            raise RecordError(
-                f"{self.name}: frames {start} to {stop}, the record has {self.n_frames}"
-            )
+        refuse_outside(self, start, stop)
         signals = itertools.chain.from_iterable(r.read(start, stop) for r in self._readers)
         return Recording(name=self.name, fs=self.fs, channels=self.channels, signals=tuple(signals))
 

@@ -177,3 +177,11 @@ class RecordSource(Protocol):
 
     def read(self, start: int, stop: int) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive)."""
+
+
+def refuse_outside(source: RecordSource, start: int, stop: int) -> None:
+    """Raise RecordError unless a record has the frames ``start`` to ``stop`` (exclusive)."""
+    if not 0 <= start <= stop <= source.n_frames:
+        raise RecordError(
+            f"{source.name}: frames {start} to {stop}, the record has {source.n_frames}"
+        )
