@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from sancodec.errors import RecordError
 from sancodec.formats.hea import compose_header, safe_name
+from sancodec.formats.output import staged
 from sancodec.recording import Channel
 
 _NEW_FORMAT = 32
+_MAX_NUM = 127
 
 
 def read_header_fields(header: bytes, name: str) -> Any:
@@ -123,3 +125,43 @@ def _new_header(excerpt: Excerpt) -> bytes:
     safe = safe_name(excerpt.name)
     lines = [(f"{safe}.dat", _NEW_FORMAT, channel, 0, 0) for channel in excerpt.channels]
     return compose_header(safe, excerpt.fs, excerpt.n_frames, lines).encode("utf-8")
+
+
+def write_annotation(
+    target: Path, sample: NDArray[np.int64], kinds: NDArray[np.int64], *, force: bool
+) -> None:
+    """Write beats as a WFDB annotation file: label N, the kind of each in the field num.
+
+    Parameters
+    ----------
+    target : Path
+        RECORD.ANNOTATOR.
+    sample : (n,) int64
+        Ascending, not below 0.
+    kinds : (n,) int64
+        WFDB's num has room for 0 to 127; greater ones are written as 127.
+
+    Raises
+    ------
+    OutputError
+        The file exists and ``force`` is not set, or it cannot be written.
+    RecordError
+        WFDB does not take the name of the record or of the annotator, or there are no beats.
+    """
+    from wfdb import wrann  # noqa: PLC0415
+
+    record, annotator = target.name.rpartition(".")[::2]
+    if not sample.size:
+        raise RecordError(f"{target}: no beats, and WFDB has no file of none")
+    with staged([target], force=force) as folder:
+        try:
+            wrann(
+                record,
+                annotator,
+                sample,
+                symbol=["N"] * sample.size,
+                num=np.minimum(kinds, _MAX_NUM),
+                write_dir=str(folder),
+            )
+        except (ValueError, IndexError) as error:
+            raise RecordError(f"{target}: wfdb cannot write it ({error})") from error

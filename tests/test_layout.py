@@ -47,7 +47,7 @@ LAYERS = (
     ("records",),
     ("files",),
     ("api",),
-    ("simulate", "picture", "beats"),
+    ("simulate", "picture", "beats", "activation_beats"),
     ("beat_comparison",),
     ("outcomes",),
     ("evaluation", "export", "reconstruct"),
