@@ -28,6 +28,8 @@ _N_NEIGHBOURS = 8
 
 # A QRS complex, smoothed over, is one place.
 _QRS_SECONDS = 0.1
+_PEAK_SECONDS = 0.05
+"""How far from where it is steepest the largest deflection of a QRS complex may be."""
 _NEAR = 3
 
 
@@ -38,7 +40,7 @@ class Beats:
     Attributes
     ----------
     frame : (n_beats,) int64
-        Where the QRS complex is steepest, in frames of the record.
+        The largest deflection of each QRS complex as its kernel has it, in frames of the record.
     activation : (n_beats,) int64
         The activation that each is, by its number in ``record.activations``.
     kernel : (n_beats,) int64
@@ -76,7 +78,7 @@ def beats_of(file: RecordFile) -> Beats:
 
 
 def table_of(beats: Beats, table: ActivationTable) -> ActivationTable:
-    """Give the activations that are beats, each where its QRS complex is steepest."""
+    """Give the activations that are beats, each where its QRS complex is largest."""
     return ActivationTable(
         fs=table.fs,
         channels=table.channels,
@@ -108,7 +110,9 @@ def _ecg_kernels(file: RecordFile) -> list[int]:
 
 
 def _steepness(kernel: Kernel, amplitude: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """Give where a kernel is steepest, in seconds, and how steep its activations are there.
+    """Give where the QRS complex of a kernel is, in seconds, and how steep activations are there.
+
+    It is where the kernel is steepest, its largest deflection near by its place.
 
     Parameters
     ----------
@@ -122,9 +126,14 @@ def _steepness(kernel: Kernel, amplitude: NDArray[np.float64]) -> tuple[float, N
     slope = np.diff(kernel.shape, axis=1, prepend=kernel.shape[:, :1])
     taps = np.hanning(max(round(_QRS_SECONDS * kernel.fs), 1) + 2)[1:-1]
     energy = np.stack([_smooth(lead, taps) for lead in np.square(slope)])
-    at = int((np.square(size)[:, None] * energy).sum(axis=0).argmax())
+    weight = np.square(size)[:, None]
+    at = int((weight * energy).sum(axis=0).argmax())
     steep = np.sqrt((np.square(own) * energy[:, at]).sum(axis=1))
-    return (at - kernel.centre) / kernel.fs, steep * kernel.fs
+    reach = round(_PEAK_SECONDS * kernel.fs)
+    first = max(at - reach, 0)
+    around = np.square(kernel.shape[:, first : at + reach + 1])
+    peak = first + int((weight * around).sum(axis=0).argmax())
+    return (peak - kernel.centre) / kernel.fs, steep * kernel.fs
 
 
 def _smooth(signal: NDArray[np.float64], taps: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -133,6 +133,14 @@ class Kernel:
         """The (n_taps,) times of the taps, in seconds after the position of an activation."""
         return np.asarray((np.arange(self.shape.shape[1]) - self.centre) / self.fs)
 
+    def as_channels(self, places: Sequence[int | None]) -> Kernel:
+        """Give the kernel as one of a record whose channels are ``places`` in this one."""
+        there = [i for i, place in enumerate(places) if place in self.channels]
+        rows = [self.channels.index(place) for i in there if (place := places[i]) is not None]
+        return replace(
+            self, channels=tuple(there), shape=self.shape[rows], typical=self.typical[rows]
+        )
+
 
 @dataclass(frozen=True)
 class _Lead:
@@ -214,7 +222,7 @@ def kernels_of(
     """Give the kernels of a record, numbered as in its table."""
     kernels: list[Kernel] = []
     for san in plan.layers:
-        leads = list(_leads_of(plan, san, channels))
+        leads = sorted(_leads_of(plan, san, channels), key=lambda lead: lead.channel)
         own = tuple(lead.channel for lead in leads)
         for number in range(san.bank.n_kernels):
             amplitudes = table.amplitude[table.kernel == len(kernels)][:, own]

@@ -143,9 +143,13 @@ class SegmentedFile(RecordFile):
     def kernels(self) -> tuple[Kernel, ...]:
         """The kernels of the segments that are in the file, one segment's after the other's.
 
-        They are on the channels of their segment, ``segment(i).channels``.
+        Of a channel that is not the record's a kernel has nothing.
         """
-        return tuple(own for i in range(self.n_members) for own in self.member(i).kernels)
+        found: list[Kernel] = []
+        for i in range(self.n_members):
+            places = next(own.channels for own in self.header.segments if own.member == i)
+            found += [kernel.as_channels(places) for kernel in self.member(i).kernels]
+        return tuple(found)
 
     def _first_kernels(self) -> list[int]:
         """Give the number of the first kernel of each member."""

@@ -48,7 +48,7 @@ LAYERS = (
     ("files",),
     ("api",),
     ("simulate", "picture", "beats", "activation_beats"),
-    ("beat_comparison",),
+    ("beat_comparison", "pages"),
     ("outcomes",),
     ("evaluation", "export", "reconstruct"),
     ("training",),
