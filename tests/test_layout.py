@@ -44,6 +44,7 @@ LAYERS = (
     ("inspection", "removal", "salvage"),
     ("records",),
     ("files",),
+    ("salvaged",),
     ("api",),
     ("simulate", "picture", "beats"),
     ("beat_comparison",),
