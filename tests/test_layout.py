@@ -46,6 +46,8 @@ LAYERS = (
     ("files",),
     ("salvaged",),
     ("api",),
+    ("array_codec",),
+    ("numcodecs_codec", "zarr_codec"),
     ("simulate", "picture", "beats"),
     ("beat_comparison",),
     ("outcomes",),
@@ -71,6 +73,8 @@ PLACES = {
     "click": ("cli",),
     "rich": ("cli",),
     "fsspec": ("formats.remote",),
+    "numcodecs": ("numcodecs_codec",),
+    "zarr": ("zarr_codec",),
 }
 
 ROOT = Path(__file__).resolve().parent.parent
