@@ -123,20 +123,21 @@ class SanFile(Sliceable):
             spans = self.hashed(self.spans())
         else:
             self._open()
-            decode = partial(self._near, stop, channels)
+            # Prepared here: streams take one reader at a time.
+            decoders = (self._near(i, stop, channels) for i in touched)
             jobs = max(min(self._jobs, len(touched)), 1)
-            spans = self._parts(start, stop, map_in_order(decode, touched, jobs))
+            spans = self._parts(start, stop, map_in_order(_call, decoders, jobs))
         return join(self._empty(), list(spans))
 
-    def _near(self, stop: int, channels: frozenset[int], i: int) -> Recording:
-        """Give chunk ``i``, decoded as far as is needed for the frames before ``stop``.
+    def _near(self, i: int, stop: int, channels: frozenset[int]) -> Callable[[], Recording]:
+        """Give what decodes chunk ``i`` as far as is needed for the frames before ``stop``.
 
         Who looks at a part of a chunk for the second time will look at more of it: then it is
         decoded whole, and remembered.
         """
         found = self._recent.get(i)
         if found is not None:
-            return found
+            return lambda: found
         entry = self.container.chunks[i]
         n_frames = min(stop - entry.start, entry.n_frames)
         part = n_frames < entry.n_frames or channels != self._all_channels
@@ -144,8 +145,14 @@ class SanFile(Sliceable):
         if part and payload is None:
             payload = self._payload(i)
             _remember(self._touched_once, i, payload)
-            return self._decode(i, payload, Wanted(n_frames, channels))[0]
-        decoded = self._signal((i, self._payload(i) if payload is None else payload))
+            return partial(self._until, i, payload, Wanted(n_frames, channels))
+        return partial(self._whole, i, self._payload(i) if payload is None else payload)
+
+    def _until(self, i: int, payload: bytes, wanted: Wanted) -> Recording:
+        return self._decode(i, payload, wanted)[0]
+
+    def _whole(self, i: int, payload: bytes) -> Recording:
+        decoded = self._signal((i, payload))
         if self._chunk_samples <= _MAX_REMEMBERED:
             _remember(self._recent, i, decoded)
         return decoded
@@ -312,11 +319,15 @@ class SanFile(Sliceable):
         return f"chunk {i} (record {self.header.name}, {first:.1f} s to {last:.1f} s{of})"
 
 
+def _call(decode: Callable[[], Recording]) -> Recording:
+    return decode()
+
+
 def _remember(memory: dict[int, _Kept], key: int, value: _Kept) -> None:
     """Keep a value, and no more than the last few."""
     memory[key] = value
-    while len(memory) > _N_REMEMBERED:
-        memory.pop(next(iter(memory)), None)
+    for old in list(memory)[:-_N_REMEMBERED]:
+        memory.pop(old, None)
 
 
 def join(empty: Recording, spans: list[Recording]) -> Recording:
