@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from sancodec.errors import UnsupportedError
 from sancodec.formats.wire import ByteReader, ByteWriter
-from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, regressors
+from sancodec.layers import (
+    ChunkPlan,
+    Group,
+    SanLayer,
+    SanPlan,
+    leads_of,
+    reconstruct,
+    regressors,
+)
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
 from sancodec.residual.coder import Extent
@@ -302,6 +310,39 @@ def decode_layers(
     return tuple(found)
 
 
+def read_activations(
+    payload: bytes, name: str, plan: ChunkPlan, n_frames: int
+) -> tuple[Activations, ...]:
+    """Give the activations of the layers of one span, without principal amplitudes.
+
+    Nothing is reconstructed and no residual is decoded.
+
+    Raises
+    ------
+    CorruptError
+        The payload does not decode to its activations.
+    """
+    reader = ByteReader(payload, name)
+    found: list[Activations] = []
+    for number, group in enumerate(plan.groups):
+        for san in plan.layers:
+            if san.group == number:
+                found.append(_take_activations(reader, san, n_frames * group.samples_per_frame))
+                if san.details is not None:
+                    reader.counted("principal amplitudes", reader.remaining)
+        if len(found) == len(plan.layers):
+            break
+        reader.u8("residual mode")
+        reader.counted("residual", reader.remaining)
+    return tuple(found)
+
+
+def _take_activations(reader: ByteReader, san: SanPlan, n_samples: int) -> Activations:
+    coded = reader.counted("activations", reader.remaining)
+    limit = n_samples + san.bank.n_taps
+    return decode_activations(coded, san.bank.n_kernels, len(san.leads), limit)
+
+
 def _take_layers(
     reader: ByteReader,
     plan: ChunkPlan,
@@ -314,9 +355,7 @@ def _take_layers(
         if san.group != group:
             continue
         assert session is not None
-        coded = reader.counted("activations", reader.remaining)
-        limit = shape[1] + san.bank.n_taps
-        activations = decode_activations(coded, san.bank.n_kernels, len(san.leads), limit)
+        activations = _take_activations(reader, san, shape[1])
         if san.details is not None:
             coded = reader.counted("principal amplitudes", reader.remaining)
             found = decode_details(coded, activations.kernel, san.details)

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import BinaryIO, TypeVar
 
 import numpy as np
 
-from sancodec.base import base_of, decode_base, decode_base_layers
+from sancodec.activation_table import ActivationTable, Kernel, kernels_of, tabulate
+from sancodec.base import base_of, decode_base, decode_base_layers, read_base_activations
 from sancodec.carried import CarriedSignals
-from sancodec.chunk import ChunkPart, Wanted, decode_chunk, decode_layers, take_parts
+from sancodec.chunk import (
+    ChunkPart,
+    Wanted,
+    decode_chunk,
+    decode_layers,
+    read_activations,
+    take_parts,
+)
 from sancodec.errors import ChecksumError, ConfigError, CorruptError
 from sancodec.formats.container import ContainerReader
 from sancodec.formats.damaged import DamagedReader
+from sancodec.formats.header import Header
 from sancodec.formats.originals import Originals, RecordShape
 from sancodec.formats.restoration import describe
+from sancodec.inspection import report_of
 from sancodec.layers import SanLayer, to_adc_units
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import plan_of
+from sancodec.record_file import RecordFile
 from sancodec.recording import Channel, Recording, lacking
+from sancodec.report import Report
 from sancodec.runtime import SynthesisSession, open_session
 from sancodec.sample_hash import SampleHash
 from sancodec.san.kernels import KernelBank
-from sancodec.signal_view import Sliceable
+from sancodec.san.synthesis import Activations
 
 LAYERS = ("signal", "san")
 
@@ -36,7 +48,7 @@ _N_REMEMBERED, _MAX_REMEMBERED = 4, 1 << 20
 _Kept = TypeVar("_Kept")
 
 
-class SanFile(Sliceable):
+class SanFile(RecordFile):
     """A .san file that is open for reading; samples are decoded chunk by chunk, as asked for.
 
     Parameters
@@ -59,6 +71,8 @@ class SanFile(Sliceable):
     CorruptError
         The file is damaged, or not a .san file.
     """
+
+    header: Header
 
     def __init__(
         self,
@@ -94,6 +108,32 @@ class SanFile(Sliceable):
     def channels(self) -> tuple[Channel, ...]:
         """The channels, in the order of the record."""
         return self.header.channels
+
+    @property
+    def report(self) -> Report:
+        """The figures of the file, as ``sancodec inspect`` gives them."""
+        n_bytes = sum(span.n_bytes for span in self.container.account())
+        return report_of(self.container, n_bytes, self.name)
+
+    @cached_property
+    def activations(self) -> ActivationTable:
+        """The activations of the whole record as a table, read without decoding a sample.
+
+        Empty where the file has no SAN layer. Principal amplitudes of lossy files are left out.
+
+        Raises
+        ------
+        CorruptError
+            A chunk is damaged; the message names it.
+        """
+        chunks = self.container.chunks
+        found = ((entry.start, self._activations(i)) for i, entry in enumerate(chunks))
+        return tabulate(self.plan, self.channels, self.fs, found if self.plan.layers else ())
+
+    @cached_property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """The kernels of the record, numbered as the table of activations has it."""
+        return kernels_of(self.plan, self.channels, self.activations)
 
     @property
     def originals(self) -> Originals:
@@ -236,6 +276,17 @@ class SanFile(Sliceable):
         span = range(entry.start, entry.start + entry.n_frames)
         with self._naming(i):
             return self._carried.read(header.name, header.fs, header.channels, span)
+
+    def _activations(self, i: int) -> tuple[Activations, ...]:
+        """Give the activations of chunk ``i``, layer by layer, or of none where it has none."""
+        n_frames, payload = self.container.chunks[i].n_frames, self._payload(i)
+        if not payload:
+            return ()
+        name, plan = self.header.name, self.plan
+        with self._naming(i):
+            if plan.structure is not None:
+                return read_base_activations(payload, name, plan, len(self.channels), n_frames)
+            return read_activations(payload, name, plan, n_frames)
 
     def _decode_layers(self, i: int, payload: bytes) -> tuple[SanLayer, ...]:
         session = self._open()
