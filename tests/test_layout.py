@@ -46,7 +46,10 @@ LAYERS = (
     ("removal", "salvage"),
     ("records",),
     ("files",),
+    ("salvaged",),
     ("api",),
+    ("array_codec",),
+    ("numcodecs_codec", "zarr_codec"),
     ("simulate", "picture", "beats", "activation_beats"),
     ("beat_comparison", "pages"),
     ("paper",),
@@ -74,6 +77,8 @@ PLACES = {
     "click": ("cli",),
     "rich": ("cli",),
     "fsspec": ("formats.remote",),
+    "numcodecs": ("numcodecs_codec",),
+    "zarr": ("zarr_codec",),
 }
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -18,7 +18,7 @@ _PAGE = """<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-style-src '{style_hash}'; script-src '{script_hash}'">
+style-src '{style_hash}'; script-src '{script_hash}'{scripts}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>{style}</style>
@@ -38,7 +38,13 @@ def shipped(name: str) -> str:
 
 
 def build_page(
-    title: str, *, body: str, style: str, script: str, embedded: Mapping[str, Any]
+    title: str,
+    *,
+    body: str,
+    style: str,
+    script: str,
+    embedded: Mapping[str, Any],
+    scripts: Sequence[str] = (),
 ) -> str:
     """Give a page that needs no other file, and by its own policy may ask for none.
 
@@ -52,6 +58,8 @@ def build_page(
         Of the page's author alone: nothing from a file belongs here.
     embedded : mapping
         What the script reads, as JSON, from the element ``embedded``; any text may be in it.
+    scripts : sequence of str
+        What else the page may run, as its policy names it.
     """
     return _PAGE.format(
         title=escape(title),
@@ -60,6 +68,7 @@ def build_page(
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
+        scripts="".join(f" {source}" for source in scripts),
         embedded=escape_json(embedded),
     )
 
