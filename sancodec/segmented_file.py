@@ -13,6 +13,7 @@ from sancodec.errors import ConfigError, CorruptError, RecordError
 from sancodec.formats.bundle import BundleReader, Segment, is_bundle
 from sancodec.formats.dat_formats import MISSING
 from sancodec.formats.originals import Originals, RecordShape
+from sancodec.formats.primers import Primer
 from sancodec.formats.restoration import describe
 from sancodec.recording import NO_SAMPLE, Channel, Recording, lacking
 from sancodec.san.kernels import KernelBank
@@ -37,7 +38,7 @@ class SegmentedFile(Sliceable):
         Seekable; stays open as long as this is used.
     name : str
         Name of the file, for messages.
-    provider, find_model, jobs, damaged
+    provider, find_model, find_primer, jobs, damaged
         As of SanFile.
 
     Raises
@@ -53,6 +54,7 @@ class SegmentedFile(Sliceable):
         *,
         provider: str = "auto",
         find_model: Callable[[str], KernelBank] | None = None,
+        find_primer: Callable[[str], Primer] | None = None,
         jobs: int | None = 1,
         damaged: bool = False,
     ) -> None:
@@ -61,7 +63,12 @@ class SegmentedFile(Sliceable):
         self.bundle = BundleReader(source, name)
         self.header = self.bundle.table
         self._open = partial(
-            SanFile, provider=provider, find_model=find_model, jobs=jobs, damaged=damaged
+            SanFile,
+            provider=provider,
+            find_model=find_model,
+            find_primer=find_primer,
+            jobs=jobs,
+            damaged=damaged,
         )
         # Records have thousands of segments: those looked at last stay open.
         self.member = lru_cache(4)(self._open_member)
@@ -269,9 +276,18 @@ def open_stream(
     *,
     provider: str = "auto",
     find_model: Callable[[str], KernelBank] | None = None,
+    find_primer: Callable[[str], Primer] | None = None,
     jobs: int | None = 1,
     damaged: bool = False,
 ) -> SanFile | SegmentedFile:
     """Open a .san file of one or several segments; parameters and errors as of ``SanFile``."""
     kind = SegmentedFile if is_bundle(source) else SanFile
-    return kind(source, name, provider=provider, find_model=find_model, jobs=jobs, damaged=damaged)
+    return kind(
+        source,
+        name,
+        provider=provider,
+        find_model=find_model,
+        find_primer=find_primer,
+        jobs=jobs,
+        damaged=damaged,
+    )

@@ -27,6 +27,7 @@ LAYERS = (
     ("layers",),
     ("chunk",),
     ("base", "carried"),
+    ("primed",),
     ("parameters",),
     ("principal",),
     ("layer_search",),
