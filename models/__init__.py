@@ -19,7 +19,7 @@ from sancodec.san.kernels import KernelBank
 
 _FOLDER = Path(__file__).resolve().parent
 _NOT_MODELS = {"placement", "transform"}
-_PRIMERS = _FOLDER / "primers.json"
+PRIMERS = _FOLDER / "primers.json"
 _MAX_PRIMER_BYTES = 1 << 24
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -120,10 +120,20 @@ def shipped_primers() -> tuple[ShippedPrimer, ...]:
         ShippedPrimer(
             name=primer["name"],
             digest=primer["digest"],
-            keys=tuple(PrimerKey(**key) for key in primer["entries"]),
+            keys=tuple(PrimerKey(**key) for key in primer["keys"]),
         )
-        for primer in json.loads(_PRIMERS.read_text("utf-8"))
+        for primer in json.loads(PRIMERS.read_text("utf-8"))
     )
+
+
+def primers_beside() -> list[ShippedPrimer]:
+    """Open all shipped primers and give what they are; errors as of ``load_primer``."""
+    found = []
+    for path in sorted(_FOLDER.glob("*.primer")):
+        primer = _read_primer(path)
+        keys = tuple(entry.key for entry in primer.entries)
+        found.append(ShippedPrimer(path.stem, primer.digest, keys))
+    return found
 
 
 def load_primer(name_or_path: str | Path) -> Primer:

@@ -92,7 +92,7 @@ def _wide_entries(
             before += sum(wide_bits(*sample.span).sum() for sample in half)
             after += sum(wide_bits(*sample.span, (), start).sum() for sample in half)
         key = _key(WIDE, signal_type, (n_leads, n_leads), fs)
-        report = EntryReport(key, len(samples), 1.0 - after / before)
+        report = EntryReport(key, len(samples), float(1.0 - after / before))
         yield report, PrimerEntry(key, encode_wide_start(wide_start(samples)))
 
 
@@ -116,7 +116,7 @@ def _transform_entries(
                 after += _teach(model, sample)
         leads = [len(sample.quantised) for sample in samples]
         key = _key(TRANSFORM, signal_type, (min(leads), max(leads)), fs)
-        report = EntryReport(key, len(samples), 1.0 - after / before)
+        report = EntryReport(key, len(samples), float(1.0 - after / before))
         yield report, PrimerEntry(key, encode_transform_start(transform_start(samples)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .header import Header
 from .kernels import Bank, named_bank, read_bank
-from .primers import Entry, LeadStart, named_entries
+from .primers import Entry, LeadStart, named_entries, read_entry
 from .structure import Structure, read_structure
 from .symbols import Words, read_taps
 from .wire import Fields, check, check_known
@@ -209,5 +209,5 @@ def _read_primer(content: bytes, groups: list[Group]) -> None:
     entries = named_entries(fields.take(4))
     for group in groups:
         number = fields.varint(len(entries))
-        group.entry = entries[number - 1] if number else None
+        group.entry = read_entry(*entries[number - 1]) if number else None
     fields.end()

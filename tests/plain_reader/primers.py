@@ -42,7 +42,8 @@ class Entry:
     transform: TransformStart | None = None
 
 
-def named_entries(digest: bytes) -> list[Entry]:
+def named_entries(digest: bytes) -> list[tuple[int, bytes]]:
+    """Give the entries of the primer with this digest, each with the residual that it is for."""
     for path in sorted(MODELS.glob("*.primer")):
         content = path.read_bytes()
         if hashlib.sha256(content).digest().startswith(digest):
@@ -50,7 +51,7 @@ def named_entries(digest: bytes) -> list[Entry]:
     raise RefusedError(f"no primer {digest.hex()}")
 
 
-def read_primer(content: bytes) -> list[Entry]:
+def read_primer(content: bytes) -> list[tuple[int, bytes]]:
     check(content[:8] == MAGIC and content[8:9] == b"\x01", "not a primer of version 1")
     fields = Fields(expand(content[9:], 2**24, 2, bytes(8), "primer"), "primer")
     fields.text(2**16)
@@ -63,19 +64,23 @@ def read_primer(content: bytes) -> list[Entry]:
         fields.varint(256)
         fields.f64()
         fields.f64()
-        own = Fields(fields.counted(), "entry")
-        entries.append(Entry(_read_leads(own)) if residual == 1 else Entry([], _read_contexts(own)))
-        own.end()
+        entries.append((residual, fields.counted()))
     fields.end()
     return entries
 
 
+def read_entry(residual: int, content: bytes) -> Entry:
+    fields = Fields(content, "entry")
+    entry = Entry(_read_leads(fields)) if residual == 1 else Entry([], _read_contexts(fields))
+    fields.end()
+    return entry
+
+
 def _numbers(fields: Fields, n: int, n_bytes: int, signed: bool) -> list[int]:
-    planes = [fields.take(n) for _ in range(n_bytes)]
-    return [
-        int.from_bytes(bytes(octets), "little", signed=signed)
-        for octets in zip(*planes, strict=True)
-    ]
+    planes = np.frombuffer(fields.take(n * n_bytes), np.uint8).reshape(n_bytes, n)
+    kind = f"<{'i' if signed else 'u'}{n_bytes}"
+    numbers: list[int] = np.ascontiguousarray(planes.T).view(kind).ravel().tolist()
+    return numbers
 
 
 def _read_matrix(fields: Fields, n: int) -> Matrix:
