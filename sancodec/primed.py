@@ -105,6 +105,20 @@ def begun(
     return None
 
 
+def finder_of(primer: str) -> Callable[[str], Primer]:
+    """Give what finds the primer that files name which were made with this setting of an encoder.
+
+    Raises
+    ------
+    ModelError
+        There is no such primer.
+    """
+    if primer in {"auto", "none"}:
+        return models.find_primer
+    found = models.load_primer(primer)
+    return lambda _: found
+
+
 def _candidates(primer: str) -> Iterator[tuple[Sequence[PrimerKey], Callable[[], Primer]]]:
     """Give the keys of each primer that may be taken, and what opens it."""
     if primer == "auto":
