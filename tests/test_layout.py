@@ -28,6 +28,7 @@ LAYERS = (
     ("chunk",),
     ("base", "carried"),
     ("activation_table",),
+    ("primed",),
     ("parameters",),
     ("principal",),
     ("layer_search",),
