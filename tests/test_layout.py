@@ -44,6 +44,8 @@ LAYERS = (
     ("inspection", "removal", "salvage"),
     ("records",),
     ("files",),
+    ("pack",),
+    ("packing", "unpacking"),
     ("api",),
     ("simulate", "picture", "beats"),
     ("beat_comparison",),
@@ -165,6 +167,7 @@ def test_public_names_are_those_that_users_may_rely_on() -> None:
         "decode",
         "encode",
         "open",
+        "open_pack",
     }
     for name in sancodec.__all__:
         assert getattr(sancodec, name).__doc__, name
