@@ -86,10 +86,9 @@ def decode(
 ) -> None:
     """Give back the original files of .san files byte for byte, or a part of their signal.
 
-    FILE.san may be - for stdin, a URL, or FILE.sanpack::NAME. With --salvage, a file that is whole
-    decodes as without it; of a damaged one each lost part is named, what is left becomes a new
-    record with WFDB's value for invalid samples in the lost parts, and the exit code is 3 all the
-    same.
+    FILE.san may be - for stdin, a URL, or PACK.sanpack::NAME. With --salvage, of a damaged file
+    each lost part is named, what is left becomes a new record with WFDB's value for invalid samples
+    in the lost parts, and the exit code is 3 all the same.
 
     \b
     Example:

@@ -22,7 +22,7 @@ def inspect(
 ) -> None:
     """Report what .san files hold, without decoding a sample.
 
-    FILE.san may be - for stdin, a URL, or FILE.sanpack::NAME. Sizes are in bytes; every
+    FILE.san may be - for stdin, a URL, or PACK.sanpack::NAME. Sizes are in bytes; every
     ratio names its base.
 
     \b

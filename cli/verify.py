@@ -29,7 +29,7 @@ def verify(
 ) -> None:
     """Check .san files: every checksum, then decode all samples and compare their hash.
 
-    FILE.san may be - for stdin, a URL, or FILE.sanpack::NAME; of a pack all records
+    FILE.san may be - for stdin, a URL, or PACK.sanpack::NAME; of a pack all records
     are checked. Writes nothing; the exit code is 3 for a corrupt file.
 
     \b

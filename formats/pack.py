@@ -18,6 +18,7 @@ from sancodec.formats.pack_parts import (
     SECTION_GROUP,
     SECTION_PACK_INDEX,
     SECTION_SHARED,
+    SHARED_KERNELS,
     GroupEntry,
     SharedEntry,
     decode_index,
@@ -136,14 +137,14 @@ class PackReader:
             window.name = name
             return cast(BinaryIO, window)
         number = member.head.shared
-        kernels = b"" if number is None else self.read_shared(number)
+        kernels = b"" if number is None else self.read_shared(number, SHARED_KERNELS)
         body = self.read(member.offset, member.n_body)
         stream = _Named(put_together(member.head, body, kernels))
         stream.name = name
         return stream
 
-    def read_shared(self, number: int) -> bytes:
-        """Give a shared thing; CorruptError where it is damaged or lost."""
+    def read_shared(self, number: int, kind: int) -> bytes:
+        """Give a shared thing; CorruptError where it is damaged, lost, or of another kind."""
         where = f"{self.name}: shared thing {number}"
         if number not in self.shared:
             raise CorruptError(f"{where}: is lost")
@@ -151,7 +152,7 @@ class PackReader:
         payload = self._read_part(entry.offset, entry.n_bytes, SECTION_SHARED, where)
         *said, content = decode_shared(payload, where)
         digest = hashlib.sha256(content).digest()
-        if said != [number, entry.kind] or not digest.startswith(entry.digest):
+        if said != [number, kind] or not digest.startswith(entry.digest):
             raise CorruptError(f"{where}: is another one than the index says")
         return content
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sancodec import models
 from sancodec.errors import ConfigError, CorruptError, SancodecError
@@ -22,8 +22,10 @@ from sancodec.formats.pack_parts import SHARED_MODEL
 from sancodec.formats.remote import is_url, name_of, open_url
 from sancodec.inspection import open_san
 from sancodec.san.kernels import KernelBank
-from sancodec.san_file import SanFile
-from sancodec.segmented_file import SegmentedFile, open_stream
+
+if TYPE_CHECKING:
+    from sancodec.san_file import SanFile
+    from sancodec.segmented_file import SegmentedFile
 
 SAN_SUFFIX = ".san"
 PACK_SUFFIX = ".sanpack"
@@ -61,7 +63,7 @@ class MemberReport:
     seconds: float
 
 
-class PackFile(Mapping[str, SanFile | SegmentedFile]):
+class PackFile(Mapping[str, "SanFile | SegmentedFile"]):
     """A pack that is open for reading: from names to what ``sancodec.open`` gives.
 
     Names are paths with ``/`` between folders, without a suffix. What is looked up is opened, and
@@ -168,6 +170,9 @@ class PackFile(Mapping[str, SanFile | SegmentedFile]):
 
     def open_stream(self, stream: BinaryIO, name: str) -> SanFile | SegmentedFile:
         """Open the stream of a member of this name, with the models that the pack has."""
+        # The codec compiles its loops: listing a pack does not need it.
+        from sancodec.segmented_file import open_stream  # noqa: PLC0415
+
         return open_stream(
             stream,
             self.say(name),
@@ -187,7 +192,7 @@ class PackFile(Mapping[str, SanFile | SegmentedFile]):
         own = bytes.fromhex(digest)
         for number, entry in self.reader.shared.items():
             if entry.kind == SHARED_MODEL and own.startswith(entry.digest[: len(own)]):
-                return KernelBank.from_canonical(self.reader.read_shared(number))
+                return KernelBank.from_canonical(self.reader.read_shared(number, SHARED_MODEL))
         return models.find(digest)
 
 

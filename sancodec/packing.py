@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -75,28 +75,39 @@ def pack_files(
         The target exists or cannot be written.
     """
     packed = Packed()
-    digests: list[bytes] = []
     with pending(target, force) as stream:
         writer = PackWriter(stream)
         for path in model_paths:
             writer.add_shared(SHARED_MODEL, models.load(path)[0].canonical())
-        for name, path in members:
-            try:
-                digests.append(_add(writer, name, path))
-            except SancodecError as error:
-                if failed is None:
-                    raise
-                failed(name, error)
-                packed.n_failed += 1
-                continue
-            packed.n_members += 1
-            packed.n_san_bytes += path.stat().st_size
-            if progress is not None:
-                progress(packed.n_members, packed.n_members)
+        digests = list(_add_all(writer, members, packed, failed, progress))
         writer.finish()
         packed.n_bytes = stream.tell()
         _compare(stream, digests)
     return packed
+
+
+def _add_all(
+    writer: PackWriter,
+    members: Iterable[tuple[str, Path]],
+    packed: Packed,
+    failed: Failed | None,
+    progress: Progress | None,
+) -> Iterator[bytes]:
+    """Add files, count them, and give their digests."""
+    for name, path in members:
+        try:
+            digest = _add(writer, name, path)
+        except SancodecError as error:
+            if failed is None:
+                raise
+            failed(name, error)
+            packed.n_failed += 1
+            continue
+        packed.n_members += 1
+        packed.n_san_bytes += path.stat().st_size
+        if progress is not None:
+            progress(packed.n_members, packed.n_members)
+        yield digest
 
 
 def find_members(sources: Sequence[Path]) -> list[tuple[str, Path]]:

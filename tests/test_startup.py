@@ -68,6 +68,11 @@ def test_inspect_imports_nothing_slow(option: str, san_file: Path, tmp_path: Pat
     assert not _imported_by(["inspect", option, str(san_file)], tmp_path) & SLOW
 
 
+def test_list_imports_nothing_slow(tmp_path: Path) -> None:
+    pack = Path(__file__).parent / "golden" / "many.sanpack"
+    assert not _imported_by(["list", str(pack), "--include", "older/near"], tmp_path) & SLOW
+
+
 @pytest.mark.parametrize("layer", ["signal", "san"])
 def test_decode_imports_neither_trainer_nor_pictures(
     layer: str, san_file: Path, tmp_path: Path
