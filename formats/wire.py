@@ -93,9 +93,13 @@ class ByteReader:
         CorruptError
             The number is above the limit, or is written with more bytes than it needs.
         """
-        number = 0
+        number, source = 0, self._source
         for i in range(_MAX_VARINT_BYTES):
-            byte = self.u8(field)
+            if self._offset >= len(source):
+                self.take(1, field)
+            # Headers and indexes are mostly of these: read here, where taking a view costs more.
+            byte = source[self._offset]
+            self._offset += 1
             number |= (byte & 0x7F) << (7 * i)
             if byte < 0x80:
                 # One number, one spelling: else two different files would hold the same record.

@@ -18,6 +18,7 @@ from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, regressors
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
+from sancodec.residual.coder import Extent
 from sancodec.residual.discrete import (
     WORTH_A_TRIAL,
     decode_discrete,
@@ -64,12 +65,14 @@ _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
 _SHORT = 1 << 14
 _STARTED = {MODE_MIXING, MODE_WIDE}
 """Modes that may begin with coefficients of the record."""
-_DECODERS = {
+_DECODERS: dict[int, Callable[..., NDArray[np.int32]]] = {
     MODE_PREDICTIVE: decode_predictive,
     MODE_BLOCKWISE: decode_blockwise,
     MODE_MIXING: decode_mixing,
     MODE_WIDE: decode_wide,
 }
+_STOPPED = {MODE_BLOCKWISE, MODE_MIXING, MODE_WIDE}
+"""Modes whose decoders can stop where what is wanted ends."""
 _LOSSY_DECODERS = {
     MODE_TRANSFORM: decode_transform,
     MODE_BOUNDED: decode_bounded,
@@ -201,12 +204,26 @@ def _encode_lossy(
     return None if bounded is None else _Residual(MODE_BOUNDED, *bounded)
 
 
-def decode_chunk(
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a chunk: the first ``n_frames`` frames of some channels."""
+
+    n_frames: int
+    channels: frozenset[int]
+
+    def extent(self, group: Group) -> Extent:
+        """Give what of a group has to be decoded for that."""
+        places = [i for i, channel in enumerate(group.channels) if channel in self.channels]
+        return max(places, default=-1) + 1, self.n_frames * group.samples_per_frame
+
+
+def decode_chunk(  # noqa: PLR0917
     payload: bytes,
     recording_of: Recording,
     plan: ChunkPlan,
     n_frames: int,
     session: SynthesisSession | None,
+    wanted: Wanted | None = None,
 ) -> tuple[Recording, tuple[SanLayer, ...]]:
     """Give back the samples of one span, and its SAN layers in the order of the plan's.
 
@@ -215,6 +232,8 @@ def decode_chunk(
     recording_of : Recording
         Name, frequency and channels; its samples do not matter.
     n_frames : int
+    wanted : Wanted, optional
+        Where that is not everything. Samples that were not wanted are 0.
 
     Raises
     ------
@@ -224,7 +243,8 @@ def decode_chunk(
     signals: list[NDArray[np.int32]] = [np.zeros(0, np.int32)] * len(recording_of.channels)
     found: list[SanLayer] = []
     for part in take_parts(payload, recording_of.name, plan, n_frames, session):
-        for channel, decoded in zip(part.group.channels, _decode_residual(part), strict=True):
+        samples = _decode_residual(part, None if wanted is None else wanted.extent(part.group))
+        for channel, decoded in zip(part.group.channels, samples, strict=True):
             signals[channel] = decoded
         found += part.layers
     return replace(recording_of, signals=tuple(signals)), tuple(found)
@@ -305,8 +325,10 @@ def _take_layers(
     return layers
 
 
-def _decode_residual(part: ChunkPart) -> NDArray[np.int32]:
+def _decode_residual(part: ChunkPart, until: Extent | None) -> NDArray[np.int32]:
     n_samples = part.shape[1]
+    if until is not None and part.mode in _STOPPED:
+        return _decode_until(part, until)
     known = regressors(part.shape, part.group, part.layers)
     if part.mode == MODE_STEPPED:
         return decode_stepped(part.residual, n_samples, known, partial(_decode_exact, ()))
@@ -314,6 +336,14 @@ def _decode_residual(part: ChunkPart) -> NDArray[np.int32]:
     if lossy is not None:
         return lossy(part.residual, n_samples, *known)
     return _decode_exact(part.group.starts, part.mode, part.residual, n_samples, *known)
+
+
+def _decode_until(part: ChunkPart, until: Extent) -> NDArray[np.int32]:
+    if min(until) < 1:
+        return np.zeros(part.shape, np.int32)
+    known = regressors(part.shape, part.group, part.layers)
+    starting = _starting(part.mode, part.group.starts)
+    return _DECODERS[part.mode](part.residual, part.shape[1], *known, *starting, until=until)
 
 
 def _decode_exact(  # noqa: PLR0917

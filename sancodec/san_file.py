@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import BinaryIO
+from functools import partial
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 
 from sancodec.base import base_of, decode_base, decode_base_layers
 from sancodec.carried import CarriedSignals
-from sancodec.chunk import ChunkPart, decode_chunk, decode_layers, take_parts
+from sancodec.chunk import ChunkPart, Wanted, decode_chunk, decode_layers, take_parts
 from sancodec.errors import ChecksumError, ConfigError, CorruptError
 from sancodec.formats.container import ContainerReader
 from sancodec.formats.damaged import DamagedReader
@@ -31,6 +31,9 @@ LAYERS = ("signal", "san")
 _MAX_NAMES = 12
 # Who looks at a part of a record often looks beside it next.
 _N_REMEMBERED, _MAX_REMEMBERED = 4, 1 << 20
+
+
+_Kept = TypeVar("_Kept")
 
 
 class SanFile(Sliceable):
@@ -75,7 +78,9 @@ class SanFile(Sliceable):
         self._source = source
         self._provider = provider
         self._session: SynthesisSession | None = None
-        self._recent = lru_cache(_N_REMEMBERED)(lambda i: self._signal((i, self._payload(i))))
+        self._recent: dict[int, Recording] = {}
+        self._touched_once: dict[int, bytes] = {}
+        self._all_channels = frozenset(range(len(self.header.channels)))
         self._carried: CarriedSignals | None = None
         plan = (self.header, name) if find_model is None else (self.header, name, find_model)
         self.plan = plan_of(*plan)
@@ -108,18 +113,42 @@ class SanFile(Sliceable):
             A chunk is damaged; the message names it. Or, where the whole record was asked for,
             its samples have another hash.
         """
+        return self.read_channels(*self._check_span(start, stop), self._all_channels)
+
+    def read_channels(self, start: int, stop: int, channels: frozenset[int]) -> Recording:
+        """Give frames as ``read`` does; other channels than these may be 0 everywhere."""
         start, stop = self._check_span(start, stop)
-        whole = start == 0 and stop == self.n_frames
         touched = self._touched(start, stop)
-        if whole or len(touched) > _N_REMEMBERED or self._chunk_samples > _MAX_REMEMBERED:
-            spans = self.spans(start, stop)
+        if channels == self._all_channels and (start, stop) == (0, self.n_frames):
+            spans = self.hashed(self.spans())
         else:
             self._open()
-            decoded = map_in_order(
-                self._recent, iter(touched), max(min(self._jobs, len(touched)), 1)
-            )
-            spans = self._parts(start, stop, decoded)
-        return join(self._empty(), list(self.hashed(spans) if whole else spans))
+            decode = partial(self._near, stop, channels)
+            jobs = max(min(self._jobs, len(touched)), 1)
+            spans = self._parts(start, stop, map_in_order(decode, touched, jobs))
+        return join(self._empty(), list(spans))
+
+    def _near(self, stop: int, channels: frozenset[int], i: int) -> Recording:
+        """Give chunk ``i``, decoded as far as is needed for the frames before ``stop``.
+
+        Who looks at a part of a chunk for the second time will look at more of it: then it is
+        decoded whole, and remembered.
+        """
+        found = self._recent.get(i)
+        if found is not None:
+            return found
+        entry = self.container.chunks[i]
+        n_frames = min(stop - entry.start, entry.n_frames)
+        part = n_frames < entry.n_frames or channels != self._all_channels
+        payload = self._touched_once.get(i)
+        if part and payload is None:
+            payload = self._payload(i)
+            _remember(self._touched_once, i, payload)
+            return self._decode(i, payload, Wanted(n_frames, channels))[0]
+        decoded = self._signal((i, self._payload(i) if payload is None else payload))
+        if self._chunk_samples <= _MAX_REMEMBERED:
+            _remember(self._recent, i, decoded)
+        return decoded
 
     def spans(
         self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
@@ -182,13 +211,16 @@ class SanFile(Sliceable):
         with self._naming(i):
             return list(take_parts(payload, self.header.name, self.plan, n_frames, session))
 
-    def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
+    def _decode(
+        self, i: int, payload: bytes, wanted: Wanted | None = None
+    ) -> tuple[Recording, tuple[SanLayer, ...]]:
         if not payload:
             return self._carried_chunk(i), ()
-        n_frames, session = self.container.chunks[i].n_frames, self._open()
-        decode = decode_chunk if self.plan.structure is None else decode_base
+        chunk = payload, self._empty(), self.plan, self.container.chunks[i].n_frames, self._open()
         with self._naming(i):
-            return decode(payload, self._empty(), self.plan, n_frames, session)
+            if self.plan.structure is not None:
+                return decode_base(*chunk)
+            return decode_chunk(*chunk, wanted)
 
     def _carried_chunk(self, i: int) -> Recording:
         header, entry = self.header, self.container.chunks[i]
@@ -278,6 +310,13 @@ class SanFile(Sliceable):
         leads = ", ".join(names[:_MAX_NAMES] + ["..."] * (len(names) > _MAX_NAMES))
         of = f" of {leads}" if leads else ""
         return f"chunk {i} (record {self.header.name}, {first:.1f} s to {last:.1f} s{of})"
+
+
+def _remember(memory: dict[int, _Kept], key: int, value: _Kept) -> None:
+    """Keep a value, and no more than the last few."""
+    memory[key] = value
+    while len(memory) > _N_REMEMBERED:
+        memory.pop(next(iter(memory)), None)
 
 
 def join(empty: Recording, spans: list[Recording]) -> Recording:

@@ -46,7 +46,10 @@ LAYERS = (
     ("files",),
     ("pack",),
     ("packing", "unpacking"),
+    ("salvaged",),
     ("api",),
+    ("array_codec",),
+    ("numcodecs_codec", "zarr_codec"),
     ("simulate", "picture", "beats"),
     ("beat_comparison",),
     ("outcomes",),
@@ -72,6 +75,8 @@ PLACES = {
     "click": ("cli",),
     "rich": ("cli",),
     "fsspec": ("formats.remote",),
+    "numcodecs": ("numcodecs_codec",),
+    "zarr": ("zarr_codec",),
 }
 
 ROOT = Path(__file__).resolve().parent.parent
