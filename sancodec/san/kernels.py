@@ -19,9 +19,9 @@ MAX_TAPS = 65_536
 _N_HEAD = 5 * 8
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class KernelBank:
-    """Kernels with one common scale.
+    """Kernels with one common scale; two of them are equal when their digests are.
 
     Attributes
     ----------
@@ -58,6 +58,12 @@ class KernelBank:
         if int(kernels.min()) == -(1 << 15):
             raise ModelError("kernels: -32768 has no opposite in int16; use -32767")
         object.__setattr__(self, "digest", hashlib.sha256(self.canonical()).hexdigest())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KernelBank) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @property
     def n_kernels(self) -> int:

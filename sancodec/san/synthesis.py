@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +114,8 @@ class ExpandedBank:
         return int(self.rows.shape[1])
 
 
+# Short records of one archive all take the same kernels, and this would be half of decoding them.
+@lru_cache(maxsize=8)
 def resample(bank: KernelBank, fs: float) -> KernelBank:
     """Give the bank at another sampling frequency, by integers alone.
 
