@@ -103,7 +103,7 @@ class PackFile(Mapping[str, "SanFile | SegmentedFile"]):
         self.name = name
         self.reader = (DamagedPack if damaged else PackReader)(source, name)
         self._source = source
-        self._provider, self._jobs, self._model = provider, jobs, model
+        self.provider, self._jobs, self._model = provider, jobs, model
 
     def __enter__(self) -> PackFile:
         return self
@@ -176,7 +176,7 @@ class PackFile(Mapping[str, "SanFile | SegmentedFile"]):
         return open_stream(
             stream,
             self.say(name),
-            provider=self._provider,
+            provider=self.provider,
             find_model=self.find_model,
             jobs=self._jobs,
         )

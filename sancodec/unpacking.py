@@ -17,7 +17,12 @@ from sancodec.formats.pack_group import Member
 from sancodec.pack import SAN_SUFFIX, Failed, PackFile
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.records import check_file
+from sancodec.runtime import SynthesisSession, open_session
+from sancodec.san_file import SanFile
+from sancodec.segmented_file import SegmentedFile
+from sancodec.throughput import RECORDS_AT_ONCE, in_batches, place_ahead
 
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
@@ -52,17 +57,23 @@ def unpack_files(
         The files of one member after the other.
     """
 
-    def give(name: str, stream: BinaryIO) -> list[Path]:
-        target = directory.joinpath(*name.split("/"))
-        if originals:
-            file = pack.open_stream(stream, name)
-            return decode_opened(file, target.parent, force=force)
+    def place(name: str) -> Path:
+        return directory.joinpath(*name.split("/"))
+
+    def decode(name: str, file: SanFile | SegmentedFile) -> list[Path]:
+        return decode_opened(file, place(name).parent, force=force)
+
+    def copy(name: str, stream: BinaryIO) -> list[Path]:
         compare_checksums(stream, pack.say(name))
+        target = place(name)
         with PendingFiles([target.with_name(target.name + SAN_SUFFIX)], force=force) as files:
             shutil.copyfileobj(stream, files.files[0])
             return files.commit()
 
-    return _each(pack, members, give, jobs, failed)
+    if originals:
+        return _decoded(pack, members, decode, jobs, failed)
+    begun = (_begin(pack, member, lambda _, stream: stream, copy) for member in members)
+    return _finished(begun, copy, jobs, failed)
 
 
 def verify_members(
@@ -82,61 +93,94 @@ def verify_members(
         The name of one member after the other, of those that are whole.
     """
 
-    def check(name: str, stream: BinaryIO) -> str:
-        check_file(pack.open_stream(stream, name), None)
+    def check(name: str, file: SanFile | SegmentedFile) -> str:
+        check_file(file, None)
         return name
 
-    return _each(pack, members, check, jobs, failed)
+    return _decoded(pack, members, check, jobs, failed)
 
 
-def _each(
+def _decoded(
     pack: PackFile,
     members: Iterable[Member],
-    work: Callable[[str, BinaryIO], _Result],
+    work: Callable[[str, SanFile | SegmentedFile], _Result],
     jobs: int | None,
     failed: Failed | None,
 ) -> Iterator[_Result]:
-    """Work on members in threads; the pack itself is read in the caller's."""
+    """Give what work makes of the files of members; on a device their layers are made together."""
 
-    def begin(member: Member) -> _Begun[_Result]:
-        begun = _Begun[_Result](member.name)
-        try:
-            stream = pack.reader.open(member)
-            if member.head is None:
-                # Such a member is read from the pack while it is worked on.
-                begun.result = work(member.name, stream)
-            else:
-                begun.stream = stream
-        except SancodecError as error:
-            begun.error = error
-        return begun
+    def open_member(name: str, stream: BinaryIO) -> SanFile | SegmentedFile:
+        return pack.open_stream(stream, name)
 
-    def finish(begun: _Begun[_Result]) -> _Begun[_Result]:
-        if begun.stream is not None:
+    begun = (_begin(pack, member, open_member, work) for member in members)
+    session = open_session(pack.provider)
+    # On a processor one run for each record is as fast: benchmarks/gpu.md.
+    ready = _placed_ahead(begun, session) if session.provider == "cuda" else begun
+    return _finished(ready, work, jobs, failed)
+
+
+def _placed_ahead(
+    begun: Iterable[_Begun[SanFile | SegmentedFile, _Result]], session: SynthesisSession
+) -> Iterator[_Begun[SanFile | SegmentedFile, _Result]]:
+    for batch in in_batches(begun, RECORDS_AT_ONCE):
+        place_ahead([own.item for own in batch if isinstance(own.item, SanFile)], session)
+        yield from batch
+
+
+@dataclass
+class _Begun(Generic[_Item, _Result]):
+    """A member that was read, and what came of it."""
+
+    name: str
+    item: _Item | None = None
+    result: _Result | None = None
+    error: SancodecError | None = None
+
+
+def _begin(
+    pack: PackFile,
+    member: Member,
+    prepare: Callable[[str, BinaryIO], _Item],
+    work: Callable[[str, _Item], _Result],
+) -> _Begun[_Item, _Result]:
+    """Read a member, in the one thread that reads the pack."""
+    begun = _Begun[_Item, _Result](member.name)
+    try:
+        item = prepare(member.name, pack.reader.open(member))
+        if member.head is None:
+            # Such a member is read from the pack while it is worked on.
+            begun.result = work(member.name, item)
+        else:
+            begun.item = item
+    except SancodecError as error:
+        begun.error = error
+    return begun
+
+
+def _finished(
+    begun: Iterable[_Begun[_Item, _Result]],
+    work: Callable[[str, _Item], _Result],
+    jobs: int | None,
+    failed: Failed | None,
+) -> Iterator[_Result]:
+    """Work on what was begun, in threads."""
+
+    def finish(own: _Begun[_Item, _Result]) -> _Begun[_Item, _Result]:
+        if own.item is not None:
             try:
-                begun.result = work(begun.name, begun.stream)
+                own.result = work(own.name, own.item)
             except SancodecError as error:
-                begun.error = error
-            begun.stream = None
-        return begun
+                own.error = error
+            own.item = None
+        return own
 
-    for done in map_in_order(finish, map(begin, members), jobs_of(jobs)):
+    for done in map_in_order(finish, begun, jobs_of(jobs)):
         if done.result is not None:
             yield done.result
         elif done.error is not None:
             if failed is None:
                 raise done.error
             failed(done.name, done.error)
-
-
-@dataclass
-class _Begun(Generic[_Result]):
-    """A member that was read, and what came of it."""
-
-    name: str
-    stream: BinaryIO | None = None
-    result: _Result | None = None
-    error: SancodecError | None = None
 
 
 def compare_checksums(stream: BinaryIO, name: str) -> None:

@@ -41,7 +41,7 @@ LAYERS = (
     ("signal_view",),
     ("codec", "san_file"),
     ("segmented_file",),
-    ("inspection", "removal", "salvage"),
+    ("inspection", "removal", "salvage", "throughput"),
     ("records",),
     ("files",),
     ("pack",),

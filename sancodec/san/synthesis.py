@@ -151,6 +151,7 @@ def resample(bank: KernelBank, fs: float) -> KernelBank:
     return KernelBank(kernels=kernels, centre=before, fs=float(fs))
 
 
+@lru_cache(maxsize=8)
 def expand(bank: KernelBank) -> ExpandedBank:
     """Give each kernel delayed by 0, 1, 2 and 3 quarters of a sample, rounded half up."""
     rows = bank.kernels.reshape(-1, bank.n_taps).astype(np.int64)
