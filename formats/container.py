@@ -28,6 +28,7 @@ from sancodec.formats.sections import (
     MAX_FOOTER_BYTES,
     MAX_HEAD_BYTES,
     OLD_VERSION,
+    PACK_VERSION,
     SECTION_CHUNK,
     SECTION_HEADER,
     SECTION_INDEX,
@@ -177,6 +178,11 @@ class ContainerReader:
             raise TruncatedError(
                 f"{self._name}: the file ends after {len(start)} bytes, within its magic; "
                 "copy it again from its origin"
+            )
+        if start[-1] == PACK_VERSION:
+            raise ConfigError(
+                f"{self._name}: a pack of many records; sancodec unpack gives them back, and "
+                f"{self._name}::NAME is one of them"
             )
         if not OLD_VERSION <= start[-1] <= VERSION:
             raise UnsupportedError(

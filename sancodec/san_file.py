@@ -365,6 +365,10 @@ class SanFile(RecordFile):
             signals=tuple(signals),
         )
 
+    def use(self, session: SynthesisSession) -> None:
+        """Reconstruct SAN layers with this session from now on."""
+        self._session = session
+
     def _open(self) -> SynthesisSession | None:
         if self.plan.layers and self._session is None:
             self._session = open_session(self._provider)

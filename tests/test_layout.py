@@ -44,9 +44,11 @@ LAYERS = (
     ("record_file",),
     ("codec", "san_file"),
     ("segmented_file",),
-    ("removal", "salvage"),
+    ("removal", "salvage", "throughput"),
     ("records",),
     ("files",),
+    ("pack",),
+    ("packing", "unpacking"),
     ("salvaged",),
     ("api",),
     ("array_codec",),
@@ -175,6 +177,7 @@ def test_public_names_are_those_that_users_may_rely_on() -> None:
         "decode",
         "encode",
         "open",
+        "open_pack",
     }
     for name in sancodec.__all__:
         assert getattr(sancodec, name).__doc__, name
