@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.chunk import (
+    ChunkPart,
     EncodedChunk,
     decode_chunk,
     decode_layers,
     encode_chunk,
     read_activations,
+    take_parts,
 )
 from sancodec.errors import CorruptError
 from sancodec.formats.wire import ByteReader, ByteWriter
@@ -194,6 +196,21 @@ def decode_base(
         base, layers = decode_chunk(rest, like_base, plan, n_base, session)
         samples = structure.inverse(_samples(base), misfits, n_frames)
     return replace(recording_of, signals=tuple(samples)), layers
+
+
+def take_base_parts(
+    payload: bytes,
+    n_channels: int,
+    plan: ChunkPlan,
+    n_frames: int,
+    session: SynthesisSession | None,
+) -> list[ChunkPart]:
+    """Give the parts of the base record of one span: none where it is raw; errors as before."""
+    assert plan.structure is not None
+    form, _, rest = _take_form(payload, n_channels, n_frames, "chunk")
+    if form == FORM_RAW:
+        return []
+    return list(take_parts(rest, "chunk", plan, plan.structure.n_samples_base(n_frames), session))
 
 
 def decode_base_layers(

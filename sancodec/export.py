@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.chunk import MODE_BOUNDED, MODE_TRANSFORM, ChunkPart
+from sancodec.chunk import MODE_BOUNDED, MODE_TRANSFORM, ChunkPart, transform_start
 from sancodec.errors import ConfigError
 from sancodec.formats.output import PendingFiles
 from sancodec.layers import SanLayer, SanPlan, regressors
@@ -183,7 +183,7 @@ def _coefficients(parts: list[tuple[int, ChunkPart]]) -> Arrays:
     for i, (chunk, part) in enumerate(parts):
         clock, _, beats, n_kernels = regressors(part.shape, part.group, part.layers)
         own: Arrays = {"chunk": np.array(chunk), "channels": np.array(part.group.channels)}
-        known = part.shape, clock, beats, n_kernels
+        known = part.shape, clock, beats, n_kernels, transform_start(part.group)
         if part.mode == MODE_BOUNDED:
             bounded = take_bounded(part.residual, *known)
             code = bounded.transform

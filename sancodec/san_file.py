@@ -9,8 +9,15 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 
+from sancodec import models
 from sancodec.activation_table import ActivationTable, Kernel, kernels_of, tabulate
-from sancodec.base import base_of, decode_base, decode_base_layers, read_base_activations
+from sancodec.base import (
+    base_of,
+    decode_base,
+    decode_base_layers,
+    read_base_activations,
+    take_base_parts,
+)
 from sancodec.carried import CarriedSignals
 from sancodec.chunk import (
     ChunkPart,
@@ -25,6 +32,7 @@ from sancodec.formats.container import ContainerReader
 from sancodec.formats.damaged import DamagedReader
 from sancodec.formats.header import Header
 from sancodec.formats.originals import Originals, RecordShape
+from sancodec.formats.primers import Primer
 from sancodec.formats.restoration import describe
 from sancodec.inspection import report_of
 from sancodec.layers import SanLayer, to_adc_units
@@ -43,6 +51,8 @@ LAYERS = ("signal", "san")
 _MAX_NAMES = 12
 # Who looks at a part of a record often looks beside it next.
 _N_REMEMBERED, _MAX_REMEMBERED = 4, 1 << 20
+# Below this many samples, threads take longer to begin than they spare.
+_WORTH_A_THREAD = 1 << 16
 
 
 _Kept = TypeVar("_Kept")
@@ -61,6 +71,8 @@ class SanFile(RecordFile):
         Where the SAN layer is reconstructed: ``"auto"``, ``"cpu"`` or ``"cuda"``.
     find_model : callable, optional
         Gives the kernels for a digest, where the file names a model that is not shipped.
+    find_primer : callable, optional
+        Gives the primer for a digest, where the file names one that is not shipped.
     jobs : int or None
         Threads that decode chunks; None for one on each processor.
     damaged : bool
@@ -81,6 +93,7 @@ class SanFile(RecordFile):
         *,
         provider: str = "auto",
         find_model: Callable[[str], KernelBank] | None = None,
+        find_primer: Callable[[str], Primer] | None = None,
         jobs: int | None = 1,
         damaged: bool = False,
     ) -> None:
@@ -96,8 +109,8 @@ class SanFile(RecordFile):
         self._touched_once: dict[int, bytes] = {}
         self._all_channels = frozenset(range(len(self.header.channels)))
         self._carried: CarriedSignals | None = None
-        plan = (self.header, name) if find_model is None else (self.header, name, find_model)
-        self.plan = plan_of(*plan)
+        finders = find_model or models.find, find_primer or models.find_primer
+        self.plan = plan_of(self.header, name, *finders)
 
     @property
     def n_frames(self) -> int:
@@ -165,7 +178,8 @@ class SanFile(RecordFile):
             self._open()
             # Prepared here: streams take one reader at a time.
             decoders = (self._near(i, stop, channels) for i in touched)
-            jobs = max(min(self._jobs, len(touched)), 1)
+            small = len(touched) * self._chunk_samples < _WORTH_A_THREAD
+            jobs = 1 if small else max(min(self._jobs, len(touched)), 1)
             spans = self._parts(start, stop, map_in_order(_call, decoders, jobs))
         return join(self._empty(), list(spans))
 
@@ -246,16 +260,18 @@ class SanFile(RecordFile):
         return self._decode_layers(i, self._payload(i))
 
     def parts(self, i: int) -> list[ChunkPart]:
-        """Give the parts of chunk ``i``, of a file without a structure; residuals as coded.
+        """Give the parts of chunk ``i``, or of its base leads; residuals as coded.
 
-        None where the original files hold the samples.
+        None where the original files hold the samples, or samples are raw beside a structure.
         """
-        assert self.plan.structure is None
         n_frames, payload = self.container.chunks[i].n_frames, self._payload(i)
         if not payload:
             return []
         session = self._open()
         with self._naming(i):
+            if self.plan.structure is not None:
+                n_channels = len(self.channels)
+                return take_base_parts(payload, n_channels, self.plan, n_frames, session)
             return list(take_parts(payload, self.header.name, self.plan, n_frames, session))
 
     def _decode(
@@ -351,6 +367,10 @@ class SanFile(RecordFile):
             channels=self.header.channels,
             signals=tuple(signals),
         )
+
+    def use(self, session: SynthesisSession) -> None:
+        """Reconstruct SAN layers with this session from now on."""
+        self._session = session
 
     def _open(self) -> SynthesisSession | None:
         if self.plan.layers and self._session is None:

@@ -13,6 +13,7 @@ from sancodec.activation_table import ActivationTable, Kernel, empty_table, join
 from sancodec.errors import ConfigError, CorruptError, RecordError
 from sancodec.formats.bundle import BundleReader, Segment, SegmentTable, is_bundle
 from sancodec.formats.originals import Originals, RecordShape
+from sancodec.formats.primers import Primer
 from sancodec.formats.restoration import describe
 from sancodec.formats.wfdb_objects import Excerpt
 from sancodec.inspection import inspect_bundle
@@ -40,7 +41,7 @@ class SegmentedFile(RecordFile):
         Seekable; stays open as long as this is used.
     name : str
         Name of the file, for messages.
-    provider, find_model, jobs, damaged
+    provider, find_model, find_primer, jobs, damaged
         As of SanFile.
 
     Raises
@@ -58,6 +59,7 @@ class SegmentedFile(RecordFile):
         *,
         provider: str = "auto",
         find_model: Callable[[str], KernelBank] | None = None,
+        find_primer: Callable[[str], Primer] | None = None,
         jobs: int | None = 1,
         damaged: bool = False,
     ) -> None:
@@ -66,7 +68,12 @@ class SegmentedFile(RecordFile):
         self.bundle = BundleReader(source, name)
         self.header = self.bundle.table
         self._open = partial(
-            SanFile, provider=provider, find_model=find_model, jobs=jobs, damaged=damaged
+            SanFile,
+            provider=provider,
+            find_model=find_model,
+            find_primer=find_primer,
+            jobs=jobs,
+            damaged=damaged,
         )
         # Records have thousands of segments: those looked at last stay open.
         self.member = lru_cache(4)(self._open_member)
@@ -325,9 +332,18 @@ def open_stream(
     *,
     provider: str = "auto",
     find_model: Callable[[str], KernelBank] | None = None,
+    find_primer: Callable[[str], Primer] | None = None,
     jobs: int | None = 1,
     damaged: bool = False,
 ) -> SanFile | SegmentedFile:
     """Open a .san file of one or several segments; parameters and errors as of ``SanFile``."""
     kind = SegmentedFile if is_bundle(source) else SanFile
-    return kind(source, name, provider=provider, find_model=find_model, jobs=jobs, damaged=damaged)
+    return kind(
+        source,
+        name,
+        provider=provider,
+        find_model=find_model,
+        find_primer=find_primer,
+        jobs=jobs,
+        damaged=damaged,
+    )

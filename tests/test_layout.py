@@ -28,6 +28,7 @@ LAYERS = (
     ("chunk",),
     ("base", "carried"),
     ("activation_table",),
+    ("primed",),
     ("parameters",),
     ("principal",),
     ("layer_search",),
@@ -43,9 +44,11 @@ LAYERS = (
     ("record_file",),
     ("codec", "san_file"),
     ("segmented_file",),
-    ("removal", "salvage"),
+    ("removal", "salvage", "throughput"),
     ("records",),
     ("files",),
+    ("pack",),
+    ("packing", "unpacking"),
     ("salvaged",),
     ("api",),
     ("array_codec",),
@@ -174,6 +177,7 @@ def test_public_names_are_those_that_users_may_rely_on() -> None:
         "decode",
         "encode",
         "open",
+        "open_pack",
     }
     for name in sancodec.__all__:
         assert getattr(sancodec, name).__doc__, name
