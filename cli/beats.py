@@ -18,6 +18,7 @@ from sancodec.errors import ConfigError, OutputError, RecordError
 from sancodec.files import open_file
 from sancodec.formats.hea import safe_name
 from sancodec.formats.wfdb_objects import write_annotation
+from sancodec.pack import SEPARATOR
 from sancodec.record_file import RecordFile
 
 
@@ -93,7 +94,7 @@ def _folder_for(source: str, directory: str | None) -> Path:
         return Path(directory)
     if source == "-" or "://" in source:
         raise ConfigError(f"{source}: has no folder to write beside it; name one with -o DIR")
-    return Path(source).parent
+    return Path(source.partition(SEPARATOR)[0]).parent
 
 
 def _refuse_encoded(target: Path) -> None:

@@ -167,7 +167,7 @@ def test_activations_stand_at_their_places_in_the_record(file: RecordFile) -> No
 def test_no_residual_is_decoded_for_activations(
     file: RecordFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sancodec.chunk._decode_residual", None)
+    monkeypatch.setattr("sancodec.chunk.decode_residual", None)
     monkeypatch.setattr("sancodec.chunk.reconstruct", None)
     assert len(file.activations) == file.report.n_activations
     with pytest.raises(TypeError):
