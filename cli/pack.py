@@ -9,7 +9,7 @@ import click
 from sancodec.cli._options import force_option
 from sancodec.cli._report import print_json
 from sancodec.cli._terminal import Failures, printable, progress_bar
-from sancodec.packing import find_members, pack_files
+from sancodec.packing import find_members, pack_files, shared_model
 
 
 @click.command()
@@ -65,7 +65,12 @@ def pack(
     failures = Failures(context)
     with progress_bar(str(target)) as progress:
         packed = pack_files(
-            members, target, model_paths=models, force=force, failed=failures, progress=progress
+            members,
+            target,
+            shared=map(shared_model, models),
+            force=force,
+            failed=failures,
+            progress=progress,
         )
     if as_json:
         print_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -189,11 +190,23 @@ class PackFile(Mapping[str, "SanFile | SegmentedFile"]):
         """Give the kernels that a file names by the begin of their digest, in hexadecimal."""
         if self._model is not None:
             return models.load(self._model)[0]
-        own = bytes.fromhex(digest)
+        content = self.find_shared(SHARED_MODEL, bytes.fromhex(digest))
+        return models.find(digest) if content is None else KernelBank.from_canonical(content)
+
+    def find_shared(self, kind: int, digest: bytes) -> bytes | None:
+        """Give something that records share, by its kind and the begin of its SHA-256, or None.
+
+        Raises
+        ------
+        CorruptError
+            It is damaged.
+        """
         for number, entry in self.reader.shared.items():
-            if entry.kind == SHARED_MODEL and own.startswith(entry.digest[: len(own)]):
-                return KernelBank.from_canonical(self.reader.read_shared(number, SHARED_MODEL))
-        return models.find(digest)
+            if entry.kind == kind and digest.startswith(entry.digest[: len(digest)]):
+                content = self.reader.read_shared(number, kind)
+                if hashlib.sha256(content).digest().startswith(digest):
+                    return content
+        return None
 
 
 def open_pack(
