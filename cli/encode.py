@@ -30,6 +30,7 @@ from sancodec.files import delete_originals, encode_file
 from sancodec.formats.sources import SUFFIXES, suffix_of
 
 _START_BYTES = 16
+_SETTINGS = ("model", "kernels", "primer", "level")
 _LOSSES = ("prdn", "mean_prdn", "max_error", "ratio", "bits_per_sample", "san_only")
 _SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
 
@@ -58,6 +59,13 @@ _SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
     help="Kernels from the model, or fitted to the record and kept in its file.",
 )
 @level_option
+@click.option(
+    "--primer",
+    default="auto",
+    show_default=True,
+    metavar="auto|none|PATH",
+    help="What short records begin with that others taught: a shipped primer where it pays.",
+)
 @click.option(
     "--chunk",
     type=float,
@@ -141,9 +149,6 @@ def encode(
     *,
     records: tuple[str, ...],
     output: str | None,
-    model: str,
-    kernels: str,
-    level: str,
     chunk: float | None,
     remove_original: bool,
     no_verify: bool,
@@ -171,9 +176,8 @@ def encode(
       sancodec encode 100.dat --prdn 5
     """
     loss = {name: options.pop(name) for name in _LOSSES}
-    config = CodecConfig(
-        model=model, kernels=kernels, level=level, chunk_seconds=chunk, fidelity=_fidelity(**loss)
-    )
+    settings = {name: options.pop(name) for name in _SETTINGS}
+    config = CodecConfig(chunk_seconds=chunk, fidelity=_fidelity(**loss), **settings)
     targets = _targets(records, output)
     _check_removal(
         config, wanted=remove_original, verify=not no_verify, piped="-" in (output, *records)

@@ -108,6 +108,29 @@ class ByteReader:
                 return self._within(number, limit, field)
         raise self.corrupt(field, f"varint of more than {_MAX_VARINT_BYTES} bytes")
 
+    def varints(self, count: int, field: str, limit: int = MAX_U64) -> list[int]:
+        """Give numbers one after the other; errors as of ``varint``.
+
+        Those of one or two bytes, which most are, are read here: files have an index of thousands.
+        """
+        found: list[int] = []
+        source, offset = self._source, self._offset
+        n_bytes = len(source)
+        while len(found) < count:
+            number = source[offset] if offset < n_bytes else 0x80
+            size = 1
+            if number > 0x7F and offset + 1 < n_bytes and 0 < source[offset + 1] < 0x80:
+                number += (source[offset + 1] - 1) << 7
+                size = 2
+            elif number > 0x7F:
+                self._offset = offset
+                number = self.varint(f"{field} {len(found)}", limit)
+                size = self._offset - offset
+            found.append(self._within(number, limit, field))
+            offset += size
+        self._offset = offset
+        return found
+
     def zigzag(self, field: str) -> int:
         """Give a signed 64-bit integer: a varint whose lowest bit is the sign."""
         folded = self.varint(field)

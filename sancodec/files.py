@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict
 
 from sancodec import models
 from sancodec.config import CodecConfig
@@ -19,6 +19,7 @@ from sancodec.formats.edf import EdfRecord
 from sancodec.formats.exports import EXPORTS, ORIGINAL, are_of, export, folder_of
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import pending
+from sancodec.formats.primers import Primer
 from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import restore
 from sancodec.formats.segmented import open_record
@@ -169,7 +170,7 @@ def decode_file(
         One of ``exports.FORMATS``: the original files of the whole record, or else a new
         WFDB record; WFDB in any case; or one file.
     model : str, optional
-        Name or path of the model, where the file needs one that is not shipped.
+        Name or path of the model or primer, where the file needs one that is not shipped.
 
     Raises
     ------
@@ -270,20 +271,27 @@ def open_file(
     name = str(source) if isinstance(source, Path) else name_of(source)
     stream = open_san(source) if isinstance(source, Path) else source
     try:
-        finder = _finder(model)
-        yield open_stream(
-            stream, name, provider=provider, find_model=finder, jobs=jobs, damaged=damaged
-        )
+        finders = _finders(model)
+        yield open_stream(stream, name, provider=provider, jobs=jobs, damaged=damaged, **finders)
     finally:
         if isinstance(source, Path):
             stream.close()
 
 
-def _finder(model: str | None) -> Callable[[str], KernelBank] | None:
+class _Finders(TypedDict, total=False):
+    find_model: Callable[[str], KernelBank]
+    find_primer: Callable[[str], Primer]
+
+
+def _finders(model: str | None) -> _Finders:
+    """Give what finds a model or primer that was named: that one, whatever a file asks for."""
     if model is None:
-        return None
+        return {}
+    if models.is_primer(Path(model)):
+        primer = models.load_primer(model)
+        return {"find_primer": lambda _: primer}
     bank, _ = models.load(model)
-    return lambda _: bank
+    return {"find_model": lambda _: bank}
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:

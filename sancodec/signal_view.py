@@ -151,10 +151,19 @@ class SignalView:
         if isinstance(leads, slice):
             return leads
         if isinstance(leads, Sequence | np.ndarray) and not isinstance(leads, str):
-            return [self._column(lead) for lead in leads]
-        return self._column(leads)
+            return [self.column(lead) for lead in leads]
+        return self.column(leads)
 
-    def _column(self, lead: Any) -> int:
+    def column(self, lead: Any) -> int:
+        """Give the number of a lead that is named or counted.
+
+        Raises
+        ------
+        ConfigError
+            There is no lead of that name, or more than one.
+        IndexError, TypeError
+            There is no lead of that number; it is no number.
+        """
         if not isinstance(lead, str):
             return _index_of(lead, self.shape[1], "lead")
         names = [channel.name for channel in self._source.channels]

@@ -159,6 +159,41 @@ def dwelling() -> bytes:
     return sancodec.encode(record, config=CodecConfig(model="none", chunk_seconds=8))
 
 
+def twelve(n_samples: int, seed: int) -> Recording:
+    """Twelve leads at 100 Hz, as an archive of short records has them, and named like them."""
+    generator = np.random.default_rng(seed)
+    simulation = Simulation(fs=100.0, duration_seconds=n_samples / 100.0)
+    record = simulate_record(simulation, generator)
+
+    def hum() -> NDArray[np.float64]:
+        noise = np.convolve(generator.normal(0, 10.0, n_samples + 8), np.hanning(8)[1:-1], "same")
+        return noise[:n_samples]
+
+    first, second = (0.3 * signal + hum() for signal in record.signals[:2])
+    limb = [first, second, second - first, -(first + second) / 2, first - second / 2]
+    chest = [(i * first + (5 - i) * second) / 4 + hum() for i in range(6)]
+    leads = np.rint([*limb, second - first / 2, *chest]).astype(np.int32)
+    names = ("I", "II", "III", "aVR", "aVL", "aVF", *(f"V{i}" for i in range(1, 7)))
+    channels = tuple(Channel(name=name, units="mV", adc_gain=1000.0) for name in names)
+    return Recording(name="twelve", fs=100.0, channels=channels, signals=tuple(leads))
+
+
+def primed() -> bytes:
+    """Twelve leads that begin with the entry of a shipped primer, named by its digest."""
+    encoded = sancodec.encode(twelve(300, 61))
+    with sancodec.open(encoded) as file:
+        assert file.plan.groups[0].primer is not None
+    return encoded
+
+
+def primed_lossy() -> bytes:
+    """The same with loss: contexts begin with what the primer has."""
+    encoded = sancodec.encode(twelve(300, 61), config=CodecConfig(fidelity=MeanPrdn(5.0)))
+    with sancodec.open(encoded) as file:
+        assert file.plan.groups[0].primer is not None
+    return encoded
+
+
 def _twitches(n_samples: int, width: float, seed: int) -> NDArray[np.float64]:
     """Short pulses of one shape at random places."""
     generator = np.random.default_rng(seed)
@@ -478,6 +513,8 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "follows": follows,
     "san_only": san_only,
     "edf": edf,
+    "primed": primed,
+    "primed_lossy": primed_lossy,
 }
 
 

@@ -85,7 +85,7 @@ def _run(line: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_of_a_page_run(page: Path, desk: Path) -> None:
     if page.name == "README.md":
-        assert main(["encode", "100.dat"]) == 0
+        assert main(["encode", "100.dat", "--model", "ecg"]) == 0
     for kind, block in _FENCE.findall(page.read_text("utf-8")):
         if kind == "sh":
             for line in block.replace("\\\n", " ").splitlines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,18 @@ def test_what_is_decoded_no_further_than_needed_is_the_same(
         # Then it is remembered, and more is asked for.
         np.testing.assert_array_equal(file[start:stop], samples[start:stop])
         np.testing.assert_array_equal(sancodec.open(encoded)[:stop], samples[:stop])
+
+
+class _Slow(io.BytesIO):
+    """A stream that lets other threads in between its seeking and its reading."""
+
+    def read(self, n_bytes: int | None = -1) -> bytes:
+        time.sleep(0.002)
+        return super().read(n_bytes)
+
+
+def test_threads_that_decode_do_not_read_from_each_other() -> None:
+    for start in range(0, 3000, 300):
+        with sancodec.open(_Slow(ENCODED), jobs=4) as file:
+            np.testing.assert_array_equal(file[start : start + 350], SAMPLES[start : start + 350])
+            np.testing.assert_array_equal(file[start : start + 390], SAMPLES[start : start + 390])
