@@ -33,9 +33,9 @@ from sancodec.packing import find_members, pack_files, shared_model
     "--model",
     "models",
     multiple=True,
-    metavar="FILE.onnx",
+    metavar="FILE.onnx|FILE.primer",
     type=click.Path(path_type=Path),
-    help="A model that the files need and the package does not ship: it goes along.",
+    help="A model or primer that the files need and the package does not ship: it goes along.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Report one line of JSON.")
 @force_option

@@ -13,7 +13,7 @@ from sancodec import models
 from sancodec.errors import CorruptError, RecordError, SancodecError, VerifyError
 from sancodec.formats.output import pending
 from sancodec.formats.pack import PackReader
-from sancodec.formats.pack_parts import SHARED_MODEL
+from sancodec.formats.pack_parts import SHARED_MODEL, SHARED_PRIMER
 from sancodec.formats.pack_writing import PackWriter
 from sancodec.inspection import open_san
 from sancodec.pack import SAN_SUFFIX, Failed
@@ -57,7 +57,7 @@ def pack_files(
         Written only when all is well.
     shared : iterable of (int, bytes)
         Kind and content of what files name by the digest of its content, to be there once:
-        ``shared_model`` gives models that the package does not ship.
+        ``shared_model`` gives models and primers that the package does not ship.
     force : bool
         Whether an existing target is overwritten.
     failed : callable, optional
@@ -112,7 +112,10 @@ def _add_all(
 
 
 def shared_model(path: Path) -> tuple[int, bytes]:
-    """Give a model as what files in a pack share; ModelError where it is none."""
+    """Give a model or a primer as what files in a pack share; ModelError where it is neither."""
+    if models.is_primer(path):
+        models.load_primer(path)
+        return SHARED_PRIMER, path.read_bytes()
     bank, _ = models.load(path)
     return SHARED_MODEL, bank.canonical()
 

@@ -24,7 +24,13 @@ from sancodec.errors import ConfigError, CorruptError, ModelError, OutputError, 
 from sancodec.formats.damaged_pack import DamagedPack
 from sancodec.formats.pack import PackReader
 from sancodec.formats.pack_group import decode_group
-from sancodec.formats.pack_parts import MARK, SHARED_KERNELS, SHARED_MODEL, payload_of
+from sancodec.formats.pack_parts import (
+    MARK,
+    SHARED_KERNELS,
+    SHARED_MODEL,
+    SHARED_PRIMER,
+    payload_of,
+)
 from sancodec.formats.pack_writing import PackWriter
 from sancodec.formats.squeezed import squeeze, unsqueeze
 from sancodec.formats.wire import ByteReader
@@ -236,6 +242,30 @@ def test_a_model_travels_in_the_pack(monkeypatch: pytest.MonkeyPatch) -> None:
         bank.from_canonical(bank.canonical()[:-1])
     with pytest.raises(ModelError):
         bank.from_canonical(b"")
+
+
+def test_a_primer_travels_in_the_pack(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(models.__file__).parent / "ecg-12.primer"
+    primer = models.load_primer(path)
+    kind, content = shared_model(path)
+    assert (kind, content) == (SHARED_PRIMER, path.read_bytes())
+    target = io.BytesIO()
+    writer = PackWriter(target)
+    writer.add_shared(kind, content)
+    writer.add("near", io.BytesIO(GOLDEN["near"]))
+    writer.finish()
+    assert len(target.getvalue()) < 1.01 * len(content) + len(GOLDEN["near"])
+
+    def nothing(digest: str) -> None:
+        raise ModelError(f"{digest} is not shipped")
+
+    monkeypatch.setattr(models, "find_primer", nothing)
+    with open_pack(target.getvalue()) as pack:
+        found = pack.find_primer(primer.digest[:8])
+        assert (found.digest, found.words) == (primer.digest, primer.words)
+        assert pack.find_primer(primer.digest[:8]) is found
+        with pytest.raises(ModelError, match="not shipped"):
+            pack.find_primer("00" * 4)
 
 
 @pytest.mark.parametrize(
