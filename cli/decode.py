@@ -19,9 +19,10 @@ from sancodec.cli._options import (
 from sancodec.cli._source import opened, rewound
 from sancodec.cli._terminal import for_each, printable, progress_bar
 from sancodec.errors import CorruptError
-from sancodec.files import Salvaged, decode_file, open_file, salvage_file
+from sancodec.files import decode_file, open_file
 from sancodec.formats.exports import FORMATS, ORIGINAL
 from sancodec.formats.remote import is_url
+from sancodec.salvaged import Salvaged, salvage_file
 
 
 @click.command()
@@ -168,7 +169,8 @@ def _say_salvaged(source: str, salvaged: Salvaged) -> None:
     for reason in filter(None, [salvaged.problem, *lost]):
         click.echo(f"sancodec: lost: {printable(reason)}", err=True)
     n_frames = sum(span.stop - span.start for span in salvaged.lost)
+    where = ", ".join(str(path) for path in salvaged.paths if path.suffix != ".dat")
     raise CorruptError(
         f"{source}: damaged; {n_frames} of {salvaged.n_frames} samples of each lead are lost and "
-        f"marked, the others are in {salvaged.paths[0]}"
+        f"marked, the others are in {where}"
     )

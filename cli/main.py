@@ -17,6 +17,7 @@ VERBS = {
     "encode": "Compress WFDB records without loss, each to one .san file.",
     "decode": "Give back the original files of .san files, or a part of them.",
     "inspect": "Report what .san files hold, down to every byte.",
+    "beats": "Write the beats that .san files know of, without decoding, as WFDB annotations.",
     "evaluate": "Tell what records come to at several losses, and what becomes of their beats.",
     "export": "Take .san files apart into ONNX graphs and arrays that need no sancodec.",
     "verify": "Check .san files: checksums, decoding, hash of the samples.",

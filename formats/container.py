@@ -249,7 +249,7 @@ class ContainerReader:
         # Every size takes a byte at least: a count that cannot be is refused before the list grows.
         if n_sizes > reader.remaining:
             raise reader.corrupt("index", f"{reader.remaining} bytes for {n_sizes} sizes of chunks")
-        sizes = [reader.varint(f"size of chunk {i}", self._n_bytes) for i in range(n_sizes)]
+        sizes = reader.varints(n_sizes, "size of chunk", self._n_bytes)
         offset = self._spans[-1].stop
         if stop is not None:
             rest = stop - offset - sum(sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sancodec.formats.wire import ByteReader, ByteWriter
 
@@ -29,8 +29,7 @@ MAX_HEAD_BYTES = 11
 MAX_FOOTER_BYTES = 10 + len(END_MAGIC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChunkEntry:
+class ChunkEntry(NamedTuple):
     """Where a chunk is: frames ``start`` to ``start + n_frames``, its whole section in the file.
 
     ``n_bytes`` counts the section with its head and checksum; ``offset`` is that of its head.
@@ -42,8 +41,7 @@ class ChunkEntry:
     n_bytes: int
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """A run of bytes of a file, and what it is."""
 
     offset: int

@@ -17,6 +17,7 @@ from sancodec.chunk import (
     decode_chunk,
     decode_layers,
     encode_chunk,
+    read_activations,
     take_parts,
 )
 from sancodec.errors import CorruptError
@@ -226,6 +227,23 @@ def decode_base_layers(
     if form == FORM_RAW:
         return ()
     return decode_layers(rest, name, plan, plan.structure.n_samples_base(n_frames), session)
+
+
+def read_base_activations(
+    payload: bytes, name: str, plan: ChunkPlan, n_leads: int, n_frames: int
+) -> tuple[Activations, ...]:
+    """Give the activations of one span alone, none where it is raw; errors as of ``decode_base``.
+
+    Parameters
+    ----------
+    n_leads, n_frames : int
+        Of the span itself, not of its base record.
+    """
+    assert plan.structure is not None
+    form, _, rest = _take_form(payload, n_leads, n_frames, name)
+    if form == FORM_RAW:
+        return ()
+    return read_activations(rest, name, plan, plan.structure.n_samples_base(n_frames))
 
 
 def _take_form(

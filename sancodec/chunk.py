@@ -16,9 +16,18 @@ from numpy.typing import NDArray
 from sancodec.errors import UnsupportedError
 from sancodec.formats.primers import TransformStart
 from sancodec.formats.wire import ByteReader, ByteWriter
-from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, regressors
+from sancodec.layers import (
+    ChunkPlan,
+    Group,
+    SanLayer,
+    SanPlan,
+    leads_of,
+    reconstruct,
+    regressors,
+)
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
+from sancodec.residual.coder import Extent
 from sancodec.residual.discrete import (
     WORTH_A_TRIAL,
     decode_discrete,
@@ -63,12 +72,14 @@ _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
 _SHORT = 1 << 14
 _STARTED = {MODE_MIXING, MODE_WIDE}
 """Modes that may begin with coefficients of the record."""
-_DECODERS = {
+_DECODERS: dict[int, Callable[..., NDArray[np.int32]]] = {
     MODE_PREDICTIVE: decode_predictive,
     MODE_BLOCKWISE: decode_blockwise,
     MODE_MIXING: decode_mixing,
     MODE_WIDE: decode_wide,
 }
+_STOPPED = {MODE_BLOCKWISE, MODE_MIXING, MODE_WIDE}
+"""Modes whose decoders can stop where what is wanted ends."""
 _LOSSY_DECODERS = {
     MODE_TRANSFORM: decode_transform,
     MODE_BOUNDED: decode_bounded,
@@ -220,12 +231,26 @@ def _encode_lossy(
     return None if bounded is None else _Residual(MODE_BOUNDED, *bounded)
 
 
-def decode_chunk(
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a chunk: the first ``n_frames`` frames of some channels."""
+
+    n_frames: int
+    channels: frozenset[int]
+
+    def extent(self, group: Group) -> Extent:
+        """Give what of a group has to be decoded for that."""
+        places = [i for i, channel in enumerate(group.channels) if channel in self.channels]
+        return max(places, default=-1) + 1, self.n_frames * group.samples_per_frame
+
+
+def decode_chunk(  # noqa: PLR0917
     payload: bytes,
     recording_of: Recording,
     plan: ChunkPlan,
     n_frames: int,
     session: SynthesisSession | None,
+    wanted: Wanted | None = None,
 ) -> tuple[Recording, tuple[SanLayer, ...]]:
     """Give back the samples of one span, and its SAN layers in the order of the plan's.
 
@@ -234,6 +259,8 @@ def decode_chunk(
     recording_of : Recording
         Name, frequency and channels; its samples do not matter.
     n_frames : int
+    wanted : Wanted, optional
+        Where that is not everything. Samples that were not wanted are 0.
 
     Raises
     ------
@@ -243,7 +270,8 @@ def decode_chunk(
     signals: list[NDArray[np.int32]] = [np.zeros(0, np.int32)] * len(recording_of.channels)
     found: list[SanLayer] = []
     for part in take_parts(payload, recording_of.name, plan, n_frames, session):
-        for channel, decoded in zip(part.group.channels, decode_residual(part), strict=True):
+        samples = decode_residual(part, None if wanted is None else wanted.extent(part.group))
+        for channel, decoded in zip(part.group.channels, samples, strict=True):
             signals[channel] = decoded
         found += part.layers
     return replace(recording_of, signals=tuple(signals)), tuple(found)
@@ -301,6 +329,39 @@ def decode_layers(
     return tuple(found)
 
 
+def read_activations(
+    payload: bytes, name: str, plan: ChunkPlan, n_frames: int
+) -> tuple[Activations, ...]:
+    """Give the activations of the layers of one span, without principal amplitudes.
+
+    Nothing is reconstructed and no residual is decoded.
+
+    Raises
+    ------
+    CorruptError
+        The payload does not decode to its activations.
+    """
+    reader = ByteReader(payload, name)
+    found: list[Activations] = []
+    for number, group in enumerate(plan.groups):
+        for san in plan.layers:
+            if san.group == number:
+                found.append(_take_activations(reader, san, n_frames * group.samples_per_frame))
+                if san.details is not None:
+                    reader.counted("principal amplitudes", reader.remaining)
+        if len(found) == len(plan.layers):
+            break
+        reader.u8("residual mode")
+        reader.counted("residual", reader.remaining)
+    return tuple(found)
+
+
+def _take_activations(reader: ByteReader, san: SanPlan, n_samples: int) -> Activations:
+    coded = reader.counted("activations", reader.remaining)
+    limit = n_samples + san.bank.n_taps
+    return decode_activations(coded, san.bank.n_kernels, len(san.leads), limit)
+
+
 def _take_layers(
     reader: ByteReader,
     plan: ChunkPlan,
@@ -313,9 +374,7 @@ def _take_layers(
         if san.group != group:
             continue
         assert session is not None
-        coded = reader.counted("activations", reader.remaining)
-        limit = shape[1] + san.bank.n_taps
-        activations = decode_activations(coded, san.bank.n_kernels, len(san.leads), limit)
+        activations = _take_activations(reader, san, shape[1])
         if san.details is not None:
             coded = reader.counted("principal amplitudes", reader.remaining)
             found = decode_details(coded, activations.kernel, san.details)
@@ -324,9 +383,11 @@ def _take_layers(
     return layers
 
 
-def decode_residual(part: ChunkPart) -> NDArray[np.int32]:
+def decode_residual(part: ChunkPart, until: Extent | None = None) -> NDArray[np.int32]:
     """Give the (n_leads, n_samples) samples of a part; CorruptError where it is damaged."""
     n_samples = part.shape[1]
+    if until is not None and part.mode in _STOPPED:
+        return _decode_until(part, until)
     known = regressors(part.shape, part.group, part.layers)
     if part.mode == MODE_STEPPED:
         return decode_stepped(
@@ -336,6 +397,14 @@ def decode_residual(part: ChunkPart) -> NDArray[np.int32]:
     if lossy is not None:
         return lossy(part.residual, n_samples, *known, transform_start(part.group))
     return _decode_exact(part.group, part.mode, part.residual, n_samples, *known)
+
+
+def _decode_until(part: ChunkPart, until: Extent) -> NDArray[np.int32]:
+    if min(until) < 1:
+        return np.zeros(part.shape, np.int32)
+    known = regressors(part.shape, part.group, part.layers)
+    starting = _starting(part.mode, part.group)
+    return _DECODERS[part.mode](part.residual, part.shape[1], *known, *starting, until=until)
 
 
 def _decode_exact(  # noqa: PLR0917

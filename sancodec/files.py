@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypedDict
@@ -16,7 +16,7 @@ from sancodec.errors import VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_wfdb
 from sancodec.formats.edf import EdfRecord
-from sancodec.formats.exports import EXPORTS, ORIGINAL, WFDB, are_of, export, folder_of
+from sancodec.formats.exports import EXPORTS, ORIGINAL, are_of, export, folder_of
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import pending
 from sancodec.formats.primers import Primer
@@ -32,7 +32,6 @@ from sancodec.records import RecordEncoder, check_file, counted, restore_file
 from sancodec.removal import remove_originals
 from sancodec.report import Report
 from sancodec.runtime import open_session
-from sancodec.salvage import LostSpan, Salvage, SegmentedSalvage
 from sancodec.san.kernels import KernelBank
 from sancodec.san_file import SanFile
 from sancodec.segmented_file import SegmentedFile, open_stream
@@ -43,7 +42,6 @@ __all__ = [
     "encode_file",
     "inspect_file",
     "open_file",
-    "salvage_file",
     "verify_file",
 ]
 
@@ -190,87 +188,30 @@ def decode_file(
         stop = file.n_frames if stop is None else stop
         spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
         name = file.header.name + ("_san" if layer == "san" else "")
-        made = _new_record(file, name, stop - start, spans)
+        made = new_record(file, name, stop - start, spans)
         if fmt in EXPORTS:
             return export(fmt, directory, made, force=force)
         folder = folder_of(directory)
         beside = restore(originals, (), folder, force=force, name=file.name)
-        return _write_wfdb(folder, made, force=force) + beside
+        return write_new_record(folder, made, force=force) + beside
 
 
-def _new_record(
+def new_record(
     file: SanFile | SegmentedFile, name: str, n_frames: int, spans: Iterator[Recording]
 ) -> RecordSpans:
-    """Give spans of a file as a record of another name."""
+    """Give spans of a file as a record of another name, to be written."""
     header = file.header
     return RecordSpans(
         name=name, fs=header.fs, channels=header.channels, n_frames=n_frames, spans=spans
     )
 
 
-def _write_wfdb(
+def write_new_record(
     folder: Path, made: RecordSpans, *, force: bool, with_lost: bool = False
 ) -> list[Path]:
+    """Write a new WFDB record; parameters and errors as of ``arrays.write_wfdb``."""
     parts = made.name, made.fs, made.channels, made.spans
     return write_wfdb(folder, *parts, force=force, with_lost=with_lost)
-
-
-@dataclass(frozen=True)
-class Salvaged:
-    """What was written of a damaged file, and what is lost of it.
-
-    Attributes
-    ----------
-    paths : list of Path
-    n_frames : int
-        Frames that were asked for.
-    lost : list of LostSpan
-    problem : str
-        What is wrong with the index; empty where it is whole.
-    """
-
-    paths: list[Path]
-    n_frames: int
-    lost: list[LostSpan]
-    problem: str
-
-
-def salvage_file(
-    source: Path | BinaryIO,
-    directory: Path,
-    *,
-    provider: str = "auto",
-    force: bool = False,
-    start: int = 0,
-    stop: int | None = None,
-    fmt: str = WFDB,
-    model: str | None = None,
-    progress: Progress | None = None,
-) -> Salvaged:
-    """Write what is left of a damaged .san file as a new record, NAME_salvaged.
-
-    Lost samples have WFDB's value for samples that are not there: the least of the format, which
-    no sample that came back then has. In an array they are -2**31.
-
-    Parameters are those of ``decode_file``.
-
-    Raises
-    ------
-    CorruptError
-        The header is damaged, or nothing is left.
-    OutputError
-        A file exists or cannot be written.
-    """
-    with open_file(source, provider=provider, model=model, damaged=True) as file:
-        stop = file.n_frames if stop is None else stop
-        salvage = SegmentedSalvage(file) if isinstance(file, SegmentedFile) else Salvage(file)
-        spans = counted(salvage.spans(start, stop), stop - start, progress)
-        made = _new_record(file, f"{file.header.name}_salvaged", stop - start, spans)
-        if fmt in EXPORTS:
-            paths = export(fmt, directory, made, force=force)
-        else:
-            paths = _write_wfdb(directory, made, force=force, with_lost=True)
-        return Salvaged(paths, stop - start, salvage.lost, salvage.problem)
 
 
 def verify_file(

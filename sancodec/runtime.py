@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import io
+import os
 import sys
 from collections.abc import Iterator
 from importlib import resources
@@ -87,8 +89,11 @@ class SynthesisSession:
         return np.asarray(sums, np.int32)
 
 
+@functools.cache
 def open_session(provider: str = "auto") -> SynthesisSession:
     """Open a session on the wanted provider; ``auto`` takes CUDA where it works, else the CPU.
+
+    It is opened once for a process, and takes calls of several threads.
 
     Raises
     ------
@@ -107,6 +112,11 @@ def open_session(provider: str = "auto") -> SynthesisSession:
         return _open_cuda()
     except ProviderError:
         return SynthesisSession("cpu")
+
+
+# A child of a fork has none of the threads that a session may have begun.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=open_session.cache_clear)
 
 
 def read_graph(path: Path) -> tuple[NDArray[np.int32], dict[str, str]]:

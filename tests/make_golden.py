@@ -31,6 +31,7 @@ from sancodec import (  # noqa: E402
     Recording,
     models,
 )
+from sancodec.array_codec import ArrayCodec  # noqa: E402
 from sancodec.fidelity import MaxError, MeanPrdn, SanOnly, TargetPrdn  # noqa: E402
 from sancodec.files import encode_file  # noqa: E402
 from sancodec.formats.dat import DatLayout, DatPacker  # noqa: E402
@@ -515,6 +516,14 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
 }
 
 
+def array() -> NDArray[np.int64]:
+    """Three records of two leads, of integers that need 64 bits, the time axis in the middle."""
+    generator = np.random.default_rng(30)
+    samples = generator.integers(-(1 << 40), 1 << 40, (3, 50, 2)) // (1 << 30)
+    samples[1, 7] = (1 << 63) - 1, -(1 << 63)
+    return samples
+
+
 def sample_hash(recording: Recording) -> str:
     """Give the SHA-256 of the samples, as the container defines it, in hexadecimal."""
     samples = SampleHash()
@@ -531,6 +540,9 @@ def main(names: list[str]) -> None:
         (FOLDER / f"{name}.san").write_bytes(encoded)
         hashes[name] = sample_hash(sancodec.decode(encoded))
         print(f"{name}.san: {len(encoded)} bytes")
+    if not names:
+        codec = ArrayCodec(fs=250, level="fast", model="none", time_axis=1)
+        (FOLDER / "array.bin").write_bytes(codec.encode(array()))
     (FOLDER / "samples.json").write_text(json.dumps(hashes, indent=2) + "\n")
 
 

@@ -23,6 +23,7 @@ from sancodec.residual.coder import (
     HIGHEST,
     LOWEST,
     Coder,
+    Extent,
     bits_of_leads,
     code_first,
     decode_leads,
@@ -301,8 +302,9 @@ def decode_wide(  # noqa: PLR0917
     n_kernels: int,
     starts: Sequence[Sequence[int]] = (),
     primer: WideStart = (),
+    until: Extent | None = None,
 ) -> NDArray[np.int32]:
-    """Give back the (n_leads, n_samples) int32 samples of ``encode_wide``.
+    """Give back the (n_leads, n_samples) int32 samples of ``encode_wide``, or until an extent.
 
     Raises
     ------
@@ -310,4 +312,4 @@ def decode_wide(  # noqa: PLR0917
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
     leads = _Leads(Contexts(n_samples, fs, san, beats, n_kernels, starts, primer))
-    return decode_leads(leads, payload, len(san), n_samples)
+    return decode_leads(leads, payload, (len(san), n_samples), until)
