@@ -61,9 +61,8 @@ def beats(
     """Write the beats of .san files as WFDB annotations, without decoding a sample.
 
     Beats are the activations of the SAN layer of ECG leads, less those that are no QRS complex.
-    Each stands at the largest deflection of its kernel there, labelled N, with its class (the
-    number of its kernel) in the field num. A file without such a layer is refused: it knows of no
-    beats.
+    Each stands at the largest deflection of its QRS complex, labelled N, with its class (the number
+    of its kernel) in the field num. A file without such a layer is refused: it knows of no beats.
 
     \b
     Example:

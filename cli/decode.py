@@ -16,7 +16,7 @@ from sancodec.cli._options import (
     parse_position,
     provider_option,
 )
-from sancodec.cli._source import opened, rewound
+from sancodec.cli._source import is_in_pack, opened, rewound
 from sancodec.cli._terminal import for_each, printable, progress_bar
 from sancodec.errors import CorruptError
 from sancodec.files import decode_file, open_file
@@ -32,8 +32,8 @@ from sancodec.salvaged import Salvaged, salvage_file
     "--output",
     "directory",
     metavar="DIR|-",
-    help="Folder to write to, or - for one file to stdout.  [default: beside FILE.san; of stdin or "
-    "a URL, the working folder]",
+    help="Folder to write to, or - for one file to stdout.  [default: beside FILE.san; of stdin, "
+    "a URL, or a pack, the working folder]",
 )
 @click.option(
     "--layer",
@@ -87,9 +87,9 @@ def decode(
 ) -> None:
     """Give back the original files of .san files byte for byte, or a part of their signal.
 
-    FILE.san may be - for stdin, or a URL. With --salvage, a file that is whole decodes as without
-    it; of a damaged one each lost part is named, what is left becomes a new record with WFDB's
-    value for invalid samples in the lost parts, and the exit code is 3 all the same.
+    FILE.san may be - for stdin, a URL, or PACK.sanpack::NAME. With --salvage, of a damaged file
+    each lost part is named, what is left becomes a new record with WFDB's value for invalid samples
+    in the lost parts, and the exit code is 3 all the same.
 
     \b
     Example:
@@ -154,7 +154,8 @@ def _directory(source: str, directory: str | None) -> Path | BinaryIO:
         return sys.stdout.buffer
     if directory is not None:
         return Path(directory)
-    return Path() if source == "-" or is_url(source) else Path(source).parent
+    nowhere = source == "-" or is_url(source) or is_in_pack(source)
+    return Path() if nowhere else Path(source).parent
 
 
 def _say_salvaged(source: str, salvaged: Salvaged) -> None:

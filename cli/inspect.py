@@ -42,7 +42,8 @@ def inspect(
 ) -> None:
     """Report what .san files hold, without decoding a sample.
 
-    FILE.san may be - for stdin, or a URL. Sizes are in bytes; every ratio names its base.
+    FILE.san may be - for stdin, a URL, or PACK.sanpack::NAME. Sizes are in bytes; every
+    ratio names its base.
 
     \b
     Example:

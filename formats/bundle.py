@@ -104,6 +104,8 @@ class SegmentTable:
 class Window(io.RawIOBase):
     """A part of a seekable stream as a stream of its own; closing it leaves the other one open."""
 
+    name = "<bytes>"
+
     def __init__(self, source: BinaryIO, offset: int, n_bytes: int) -> None:
         self._source = source
         self._offset, self._n_bytes = offset, n_bytes

@@ -14,6 +14,8 @@ UNNUMBERED_VERSION = 2
 """The last one in which checksums of chunks say nothing of their place."""
 OLD_VERSION = 1
 END_MAGIC = b"SAN\x1a"
+PACK_VERSION = 0xC1
+"""Of a file of many records (formats/pack.py), where others have the version of their container."""
 
 SECTION_HEADER = 1
 SECTION_CHUNK = 2

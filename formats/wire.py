@@ -113,7 +113,8 @@ class ByteReader:
 
         Those of one or two bytes, which most are, are read here: files have an index of thousands.
         """
-        found, source, offset = [], self._source, self._offset
+        found: list[int] = []
+        source, offset = self._source, self._offset
         n_bytes = len(source)
         while len(found) < count:
             number = source[offset] if offset < n_bytes else 0x80

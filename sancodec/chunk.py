@@ -384,7 +384,10 @@ def _take_layers(
 
 
 def decode_residual(part: ChunkPart, until: Extent | None = None) -> NDArray[np.int32]:
-    """Give the (n_leads, n_samples) samples of a part; CorruptError where it is damaged."""
+    """Give the (n_leads, n_samples) samples of a part; CorruptError where it is damaged.
+
+    Samples beyond ``until`` may be 0.
+    """
     n_samples = part.shape[1]
     if until is not None and part.mode in _STOPPED:
         return _decode_until(part, until)

@@ -38,6 +38,7 @@ from sancodec.segmented_file import SegmentedFile, open_stream
 
 __all__ = [
     "decode_file",
+    "decode_opened",
     "delete_originals",
     "encode_file",
     "inspect_file",
@@ -179,21 +180,45 @@ def decode_file(
         A file exists or cannot be written.
     """
     with open_file(source, provider=provider, model=model, jobs=jobs) as file:
-        whole = start == 0 and stop in {None, file.n_frames}
-        originals = Originals()
-        if whole and layer == "signal" and are_of(file.originals, fmt):
-            originals = file.originals
-        if originals.record_files:
-            return restore_file(file, directory, force=force, progress=progress)
-        stop = file.n_frames if stop is None else stop
-        spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
-        name = file.header.name + ("_san" if layer == "san" else "")
-        made = new_record(file, name, stop - start, spans)
-        if fmt in EXPORTS:
-            return export(fmt, directory, made, force=force)
-        folder = folder_of(directory)
-        beside = restore(originals, (), folder, force=force, name=file.name)
-        return write_new_record(folder, made, force=force) + beside
+        return decode_opened(
+            file,
+            directory,
+            force=force,
+            layer=layer,
+            start=start,
+            stop=stop,
+            fmt=fmt,
+            progress=progress,
+        )
+
+
+def decode_opened(
+    file: SanFile | SegmentedFile,
+    directory: Path | BinaryIO,
+    *,
+    force: bool = False,
+    layer: str = "signal",
+    start: int = 0,
+    stop: int | None = None,
+    fmt: str = ORIGINAL,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Do for a file that is open what ``decode_file`` does."""
+    whole = start == 0 and stop in {None, file.n_frames}
+    originals = Originals()
+    if whole and layer == "signal" and are_of(file.originals, fmt):
+        originals = file.originals
+    if originals.record_files:
+        return restore_file(file, directory, force=force, progress=progress)
+    stop = file.n_frames if stop is None else stop
+    spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
+    name = file.header.name + ("_san" if layer == "san" else "")
+    made = new_record(file, name, stop - start, spans)
+    if fmt in EXPORTS:
+        return export(fmt, directory, made, force=force)
+    folder = folder_of(directory)
+    beside = restore(originals, (), folder, force=force, name=file.name)
+    return write_new_record(folder, made, force=force) + beside
 
 
 def new_record(

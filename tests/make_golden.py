@@ -1,8 +1,8 @@
 """Write the golden files: only when asked, and only when the format changed on purpose.
 
 ``python tests/make_golden.py [NAME...]`` makes the files named, or all of ``tests/golden/``, anew,
-and ``samples.json`` with the SHA-256 of their samples. What a released version wrote has to be
-decoded for ever: then new files get new names, and old ones stay.
+and ``samples.json`` with the SHA-256 of their samples; ``many`` is the golden pack. What a released
+version wrote has to be decoded for ever: then new files get new names, and old ones stay.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from edf_files import Signal, annotations, edf_bytes  # noqa: E402
+from vector_cases.parts import Draft, counted  # noqa: E402
 
 import sancodec  # noqa: E402
 from sancodec import (  # noqa: E402
@@ -36,6 +37,7 @@ from sancodec.fidelity import MaxError, MeanPrdn, SanOnly, TargetPrdn  # noqa: E
 from sancodec.files import encode_file  # noqa: E402
 from sancodec.formats.dat import DatLayout, DatPacker  # noqa: E402
 from sancodec.formats.originals import make_mat_prolog  # noqa: E402
+from sancodec.formats.pack_writing import PackWriter  # noqa: E402
 from sancodec.sample_hash import SampleHash  # noqa: E402
 from sancodec.san.synthesis import resample  # noqa: E402
 from sancodec.simulate import Simulation, simulate_record  # noqa: E402
@@ -516,6 +518,24 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
 }
 
 
+def packed_files() -> dict[str, bytes]:
+    """Give the files of the golden pack by their names: golden ones, and some with kernels."""
+    names = ("edf", "near", "placed", "several", "short", "named")
+    files = {f"older/{name}": (FOLDER / f"{name}.san").read_bytes() for name in names}
+    kernels = [Draft(kernels=bytes(range(100)), record=counted(b"%d" % i)) for i in range(3)]
+    return files | {f"vectors/{i}": own.build() for i, own in enumerate(kernels)}
+
+
+def golden_pack() -> bytes:
+    """Pack files of all versions and kinds, with kernels that some of them share."""
+    target = io.BytesIO()
+    writer = PackWriter(target)
+    for name, content in packed_files().items():
+        writer.add(name, io.BytesIO(content))
+    writer.finish()
+    return target.getvalue()
+
+
 def array() -> NDArray[np.int64]:
     """Three records of two leads, of integers that need 64 bits, the time axis in the middle."""
     generator = np.random.default_rng(30)
@@ -535,7 +555,9 @@ def main(names: list[str]) -> None:
     """Write the golden files named, or all, and the hashes of their samples."""
     FOLDER.mkdir(exist_ok=True)
     hashes = json.loads((FOLDER / "samples.json").read_text()) if names else {}
-    for name in names or GOLDEN:
+    if "many" in names or not names:
+        (FOLDER / "many.sanpack").write_bytes(golden_pack())
+    for name in [own for own in names or GOLDEN if own != "many"]:
         encoded = GOLDEN[name]()
         (FOLDER / f"{name}.san").write_bytes(encoded)
         hashes[name] = sample_hash(sancodec.decode(encoded))

@@ -96,7 +96,8 @@ def definitions(rows: Sequence[tuple[str, str]]) -> str:
 
 def packed(values: NDArray[Any]) -> str:
     """Give an array's little-endian bytes in base64."""
-    return base64.b64encode(np.ascontiguousarray(values, values.dtype.newbyteorder("<"))).decode()
+    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    return base64.b64encode(little.tobytes()).decode()
 
 
 def _hash(text: str) -> str:

@@ -362,6 +362,8 @@ function goTo(time) { view.start = time - seconds() / 2; draw(); }
 
 // The table: only rows that can be seen are there, between two empty ones of the others' height.
 let listed = [];
+// Channels that follow from others have no amplitudes of their own.
+const measured = record.channels.map((_, n) => n).filter((n) => record.kernels.some((kernel) => kernel.channels.includes(n)));
 const scroll = document.querySelector("#beats .scroll"), rows = $("rows");
 function list() {
   listed = [];
@@ -386,7 +388,7 @@ function fill() {
     const apart = i ? beats.seconds[i] - beats.seconds[i - 1] : 0;
     cell(row, apart > 0 ? (1000 * apart).toFixed(0) : "");
     if (record.areBeats) cell(row, apart > 0 ? (60 / apart).toFixed(0) : "");
-    record.channels.forEach((_, n) => {
+    measured.forEach((n) => {
       const amplitude = beats.amplitude[n][i];
       cell(row, Number.isNaN(amplitude) ? "" : Number(amplitude.toPrecision(3)).toString());
     });
@@ -426,7 +428,7 @@ function drawKernel(canvas, kernel, number) {
 function build() {
   $("beats-title").textContent = record.areBeats ? "Beats" : "Activations";
   for (const head of ["", "time", "class", record.areBeats ? "RR, ms" : "after, ms", ...(record.areBeats ? ["per min"] : [])]) addHead(head);
-  for (const channel of record.channels) addHead(`${channel.name}, ${channel.units}`);
+  for (const n of measured) addHead(`${record.channels[n].name}, ${record.channels[n].units}`);
   for (let number = -1; number < record.kernels.length; number++) {
     const option = document.createElement("option");
     option.value = String(number); option.textContent = number < 0 ? "all" : String(number);
@@ -436,7 +438,7 @@ function build() {
     const shape = document.createElement("button"), said = document.createElement("span"), held = document.createElement("div");
     shape.className = "shape"; shape.dataset.kernel = number; shape.type = "button";
     const names = kernel.channels.map((channel) => record.channels[channel]).map((channel) => channel ? channel.name : "");
-    said.textContent = `${number}: ${kernel.n.toLocaleString("en")} times, ${names.join(" and ")}`;
+    said.textContent = `${number}: ${kernel.n.toLocaleString("en")} times, ${names.join(", ")}`;
     held.append(document.createElement("canvas"));
     shape.append(said, held);
     shape.addEventListener("click", () => chooseKernel(view.kernel === number ? -1 : number));
