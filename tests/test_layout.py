@@ -50,6 +50,7 @@ LAYERS = (
     ("outcomes",),
     ("evaluation", "export", "reconstruct"),
     ("training",),
+    ("batch",),
     ("experiments",),
     ("cli",),
 )

@@ -1,0 +1,150 @@
+"""sancodec batch: whole archives, record by record, to .san files and back."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sancodec.batch.decoding import DecodeSettings, decode_archive, find_encoded
+from sancodec.batch.encoding import ArchiveSettings, encode_archive, plan_encoding
+from sancodec.batch.encoding_job import EncodeSettings
+from sancodec.batch.places import open_tree
+from sancodec.batch.pool import LocalPool
+from sancodec.batch.walk import Choice
+from sancodec.cli._batch_options import batch_options
+from sancodec.cli._batch_report import (
+    archive_bar,
+    print_decoding_plan,
+    print_plan,
+    print_summary,
+)
+from sancodec.cli._encode_options import (
+    coding_options,
+    no_verify_option,
+    remove_original_option,
+    take_config,
+    with_annotations_option,
+)
+from sancodec.cli._options import decoder_model_option, provider_option
+from sancodec.parallel import jobs_of
+
+
+@click.group()
+def batch() -> None:
+    """Encode whole archives to trees of .san files, and decode them.
+
+    \b
+    Example:
+      sancodec batch encode mitdb compressed
+      sancodec batch decode compressed restored
+    """
+
+
+@batch.command()
+@click.argument("source", metavar="SRC")
+@click.argument("target", metavar="DST")
+@batch_options
+@coding_options
+@with_annotations_option
+@remove_original_option
+@no_verify_option
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compare what was done before by SHA-256, and not by size and time of change alone.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.html",
+    help="Write a page of all records: totals, failures, folders. It needs no network.",
+)
+@provider_option
+@click.pass_context
+def encode(
+    context: click.Context,
+    /,
+    *,
+    source: str,
+    target: str,
+    jobs: int | None,
+    no_verify: bool,
+    provider: str,
+    remove_original: bool,
+    report: Path | None,
+    as_json: bool,
+    dry_run: bool,
+    **options: Any,
+) -> None:
+    """Compress every record in the folder SRC to a .san file at the same place in DST.
+
+    Records are WFDB records of one or several segments, and EDF and BDF files; all other files are
+    carried along as they are, and so are the files of records that fail. What became of each is in
+    DST/sancodec-manifest.jsonl. Run it again to go on: what is done and unchanged is skipped; what
+    is new, changed, or failed is done.
+
+    \b
+    Example:
+      sancodec batch encode mitdb compressed
+      sancodec batch encode physionet compressed --jobs 4 --exclude '*/drafts/*' --report page.html
+      sancodec batch encode mitdb lossy --prdn 5 --no-others
+    """
+    settings = ArchiveSettings(
+        encode=EncodeSettings(config=take_config(options), verify=not no_verify, provider=provider),
+        choice=Choice(include=options.pop("include"), exclude=options.pop("exclude")),
+        remove_originals=remove_original,
+        **options,
+    )
+    trees = open_tree(source), open_tree(target)
+    if dry_run:
+        print_plan(*plan_encoding(*trees, settings), as_json=as_json)
+        return
+    with closing(LocalPool(jobs_of(jobs))) as pool, archive_bar("encoding") as progress:
+        summary, entries = encode_archive(*trees, settings, pool, progress)
+    if report is not None:
+        from sancodec.batch.page import write_page  # noqa: PLC0415
+
+        write_page(report, summary, entries)
+    print_summary(context, summary, as_json=as_json)
+
+
+@batch.command()
+@click.argument("source", metavar="SRC")
+@click.argument("target", metavar="DST")
+@batch_options
+@decoder_model_option
+@provider_option
+@click.pass_context
+def decode(
+    context: click.Context,
+    /,
+    *,
+    source: str,
+    target: str,
+    jobs: int | None,
+    as_json: bool,
+    dry_run: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Give back the tree that SRC was made of: every .san file decoded, all others carried back.
+
+    Run it again to go on: files that are in DST already, byte for byte, are skipped.
+
+    \b
+    Example:
+      sancodec batch decode compressed restored
+      sancodec batch decode compressed some --include 'training/*'
+    """
+    settings = DecodeSettings(choice=Choice(include=include, exclude=exclude), **options)
+    trees = open_tree(source), open_tree(target)
+    if dry_run:
+        print_decoding_plan(find_encoded(trees[0], settings), as_json=as_json)
+        return
+    with closing(LocalPool(jobs_of(jobs))) as pool, archive_bar("decoding") as progress:
+        summary = decode_archive(*trees, settings, pool, progress)
+    print_summary(context, summary, as_json=as_json)
