@@ -28,7 +28,7 @@ from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, pla
 from sancodec.progress import Progress, told
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
-from sancodec.runtime import SynthesisSession, open_session
+from sancodec.runtime import SynthesisSession, shared_session
 from sancodec.sample_hash import SampleHash
 from sancodec.spans import WideSpan, wide_spans
 from sancodec.structure.record import with_derived
@@ -140,7 +140,7 @@ def encode_stream(
     """
     if source.n_frames < 1 or not source.channels:
         raise RecordError(f"{source.name}: no samples; there is nothing to encode")
-    session = session or open_session("cpu")
+    session = session or shared_session("cpu")
     if carried:
         header, plan, pieces = _carried_pieces(source, config)
     elif isinstance(config.fidelity, Lossless):

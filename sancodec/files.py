@@ -30,7 +30,7 @@ from sancodec.recording import Recording, RecordSpans
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
 from sancodec.removal import remove_originals
 from sancodec.report import Report, SignalReport
-from sancodec.runtime import open_session
+from sancodec.runtime import shared_session
 from sancodec.salvage import LostSpan, Salvage, SegmentedSalvage
 from sancodec.san.kernels import KernelBank
 from sancodec.san_file import SanFile
@@ -96,7 +96,7 @@ def encode_file(
     source = open_source(record, fs=fs, keep_time=keep_time, share=_may_share(config))
     beside = [*(find_annotations(source.files) if with_annotations else []), *attach]
     side_files = side_sources(beside, source.files)
-    encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
+    encoder = RecordEncoder(config=config, session=shared_session(provider), jobs=jobs)
     encoding, verifying = _halves(progress) if verify else (progress, None)
     with pending(target, force) as stream:
         signals = encoder.encode(source, side_files, stream, encoding)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import io
 import sys
 from collections.abc import Iterator
@@ -107,6 +108,15 @@ def open_session(provider: str = "auto") -> SynthesisSession:
         return _open_cuda()
     except ProviderError:
         return SynthesisSession("cpu")
+
+
+@functools.cache
+def shared_session(provider: str = "auto") -> SynthesisSession:
+    """Give the session of this process on a provider; errors as of ``open_session``.
+
+    It knows nothing of the records that it is used for, and takes longer to open than some take.
+    """
+    return open_session(provider)
 
 
 def read_graph(path: Path) -> tuple[NDArray[np.int32], dict[str, str]]:

@@ -21,7 +21,7 @@ from sancodec.layers import SanLayer, to_adc_units
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import plan_of
 from sancodec.recording import Channel, Recording, lacking
-from sancodec.runtime import SynthesisSession, open_session
+from sancodec.runtime import SynthesisSession, shared_session
 from sancodec.sample_hash import SampleHash
 from sancodec.san.kernels import KernelBank
 from sancodec.signal_view import Sliceable
@@ -264,7 +264,7 @@ class SanFile(Sliceable):
 
     def _open(self) -> SynthesisSession | None:
         if self.plan.layers and self._session is None:
-            self._session = open_session(self._provider)
+            self._session = shared_session(self._provider)
         return self._session
 
     def _empty(self) -> Recording:
