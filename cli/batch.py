@@ -57,6 +57,13 @@ def batch() -> None:
     help="Compare what was done before by SHA-256, and not by size and time of change alone.",
 )
 @click.option(
+    "--fit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="First train kernels of each type of signal on N of the records, unless DST has them "
+    "already; 0 leaves them out.  [default: 16, for types that no shipped model is for]",
+)
+@click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.html",

@@ -15,6 +15,7 @@ from sancodec.errors import ModelError
 from sancodec.san.kernels import KernelBank
 
 _FOLDER = Path(__file__).resolve().parent
+_N_REMEMBERED = 16
 _NOT_MODELS = {"placement", "transform"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -35,11 +36,11 @@ def load(name_or_path: str | Path) -> tuple[KernelBank, dict[str, str]]:
     """
     text = str(name_or_path)
     if not _NAME.fullmatch(text):
-        return _read(Path(name_or_path))
+        return _load_file(Path(name_or_path))
     if text in list_models():
         return _load_shipped(text)
     if Path(text).is_file():
-        return _read(Path(text))
+        return _load_file(Path(text))
     raise ModelError(
         f"model {text}: not shipped (there is {', '.join(list_models()) or 'none'}); "
         "give one of these, or the path of an .onnx file"
@@ -67,6 +68,20 @@ def find(digest: str) -> KernelBank:
 @functools.cache
 def _load_shipped(name: str) -> tuple[KernelBank, dict[str, str]]:
     return _read(_FOLDER / f"{name}.onnx")
+
+
+def _load_file(path: Path) -> tuple[KernelBank, dict[str, str]]:
+    try:
+        found = path.stat()
+    except OSError:
+        return _read(path)
+    return _load_unchanged(path, found.st_mtime_ns, found.st_size)
+
+
+# The records of an archive share a model that takes longer to open than they take.
+@functools.lru_cache(_N_REMEMBERED)
+def _load_unchanged(path: Path, stamp: int, n_bytes: int) -> tuple[KernelBank, dict[str, str]]:
+    return _read(path)
 
 
 def _read(path: Path) -> tuple[KernelBank, dict[str, str]]:

@@ -9,6 +9,7 @@ from functools import partial
 
 from sancodec.batch.copying_job import CopyJob
 from sancodec.batch.encoding_job import EncodeJob, EncodeSettings
+from sancodec.batch.fitting import ArchiveModels
 from sancodec.batch.job import Job, Outcome, Scheduler, is_same
 from sancodec.batch.manifest import DONE, DROPPED, FAILED, FILE, RECORD, Entry, Manifest
 from sancodec.batch.places import manifest_of, read_manifest, refuse_overlap, writing
@@ -41,6 +42,9 @@ class ArchiveSettings:
         Whether what was done before is compared by digests, and not by size and time alone.
     force : bool
         Whether files of the target are overwritten that no manifest knows.
+    fit : int or None
+        Records that kernels of each signal type are trained on first; None: some, of the types
+        that no shipped model is for; 0: none, and what was trained before is not used.
 
     Raises
     ------
@@ -55,8 +59,11 @@ class ArchiveSettings:
     remove_originals: bool = False
     check: bool = False
     force: bool = False
+    fit: int | None = None
 
     def __post_init__(self) -> None:
+        if self.fit and self.encode.config.model != "auto":
+            raise ConfigError(f"fit: model {self.encode.config.model} leaves nothing to train for")
         lossless = isinstance(self.encode.config.fidelity, Lossless)
         if self.remove_originals and not (lossless and self.encode.verify):
             raise ConfigError("originals are only deleted of what is lossless and verified")
@@ -93,7 +100,8 @@ def plan_encoding(source: Tree, target: Tree, settings: ArchiveSettings) -> tupl
     refuse_overlap(source, target)
     archive = _find(source, settings)
     planner = Planner(source, target, archive, read_manifest(target), check=settings.check)
-    return archive, planner.plan(lambda _: settings.encode)
+    kernels = ArchiveModels(source, target, archive, settings.fit)
+    return archive, planner.plan(partial(kernels.settings_of, settings.encode))
 
 
 def _find(source: Tree, settings: ArchiveSettings) -> Archive:
@@ -122,9 +130,11 @@ class _Encoding:
     def run(self, scheduler: Scheduler, progress: Progress | None) -> Summary:
         """Encode, delete originals where that was asked for, and carry the other files along."""
         started = time.perf_counter()
-        plan = self._planner.plan(lambda _: self._settings.encode)
+        kernels = ArchiveModels(self._source, self._target, self._archive, self._settings.fit)
+        notes = kernels.fit(progress) if self._settings.encode.config.model == "auto" else []
+        plan = self._planner.plan(partial(kernels.settings_of, self._settings.encode))
         self._tally = Tally(progress)
-        self._begin(plan)
+        self._begin(plan, notes)
         for phase in (partial(self._encoding_jobs, plan), self._removal_jobs, self._copying_jobs):
             for outcome in scheduler.run(phase()):
                 self._take(outcome)
@@ -133,14 +143,14 @@ class _Encoding:
         self._finish_tree()
         return self._end(started)
 
-    def _begin(self, plan: Plan) -> None:
+    def _begin(self, plan: Plan, notes: list[str]) -> None:
         """Count what is done already, and say what cannot be."""
         archive, tally = self._archive, self._tally
         tally.summary = Summary(
             source=self._source.root,
             target=self._target.root,
             n_records=len(archive.records),
-            notes=[record.note for record in archive.records if record.note],
+            notes=[*notes, *(record.note for record in archive.records if record.note)],
         )
         tally.total = sum(archive.n_bytes(step.record.files) for step in plan.steps)
         if self._settings.others:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from sancodec import models
 from sancodec.batch.job import Inputs, Job, Outcome, refuse_other
 from sancodec.batch.manifest import EMPTY, RECORD, Entry
 from sancodec.batch.places import open_tree
@@ -23,6 +26,8 @@ from sancodec.removal import remove_originals
 from sancodec.report import Report
 
 _PIECE_BYTES = 1 << 20
+_N_REMEMBERED = 64
+_NO_MODELS = ("auto", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +37,8 @@ class EncodeSettings:
     Attributes
     ----------
     config : CodecConfig
-    model_digest : str
-        Of the model file that the config names; empty where it names none.
+    models : tuple of (str, str)
+        Names of models in the target that are tried as well, and their digests.
     verify : bool
         Whether the file is decoded and compared before it takes its place.
     provider : str
@@ -41,16 +46,23 @@ class EncodeSettings:
     """
 
     config: CodecConfig
-    model_digest: str = ""
+    models: tuple[tuple[str, str], ...] = ()
     verify: bool = True
     provider: str = "auto"
 
     def digest(self) -> str:
-        """Give a digest of all that decides the bytes."""
-        said = self.config.to_json()
-        if self.model_digest:
-            said["model"] = self.model_digest
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        """Give a digest of all that decides the bytes; ModelError where a model is not there."""
+        return _digest_of(self.config, self.models)
+
+
+# The records of an archive have the same settings, but for their models.
+@functools.lru_cache(_N_REMEMBERED)
+def _digest_of(config: CodecConfig, own: tuple[tuple[str, str], ...]) -> str:
+    said = config.to_json() | {"candidates": [digest for _, digest in own]}
+    if config.model not in _NO_MODELS:
+        # Wherever its file stands, and whatever stands there later.
+        said["model"] = models.load(config.model)[0].digest
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +104,9 @@ class EncodeJob(Job):
                 written.approve(stream)
 
             try:
-                with target.staged(self.record.target) as place:
-                    report = self._encode(folder, place, approve)
+                with target.staged(self.record.target) as place, self._models(target) as own:
+                    config = replace(self.settings.config, candidates=own)
+                    report = self._encode(folder, place, config, approve)
             except EmptyRecordError:
                 note = f"{self.record.name}: no samples; carried along as it is"
                 entry = replace(self.entry, state=EMPTY, files=inputs.files, note=note)
@@ -109,11 +122,27 @@ class EncodeJob(Job):
         )
         return Outcome(entry=entry, n_bytes=self.n_bytes)
 
-    def _encode(self, folder: Path, place: Path, approve: Callable[[BinaryIO], None]) -> Report:
+    @contextmanager
+    def _models(self, target: Tree) -> Iterator[tuple[str, ...]]:
+        """Give the paths of the models to try as well."""
+        names = [name for name, _ in self.settings.models]
+        if not names:
+            yield ()
+            return
+        with target.local(names) as folder:
+            yield tuple(str(folder / name) for name in names)
+
+    def _encode(
+        self,
+        folder: Path,
+        place: Path,
+        config: CodecConfig,
+        approve: Callable[[BinaryIO], None],
+    ) -> Report:
         return encode_file(
             folder / PurePosixPath(self.record.name).name,
             place,
-            self.settings.config,
+            config,
             verify=self.settings.verify,
             force=True,
             provider=self.settings.provider,

@@ -82,7 +82,7 @@ class LocalPool:
     Parameters
     ----------
     n_workers : int
-        At least one; they start when the first jobs come.
+        At least one; they start when there are jobs for them.
     """
 
     def __init__(self, n_workers: int) -> None:
@@ -105,6 +105,15 @@ class LocalPool:
                     outcome = self._bury(worker, again)
                 if outcome is not None:
                     yield outcome
+
+    def start(self) -> None:
+        """Start all workers, before there is anything to do."""
+        while len(self._workers) < self._n_workers:
+            self._workers.append(_Worker.start())
+
+    def processes(self) -> list[int]:
+        """Give the ids of the processes that there are."""
+        return [worker.process.pid for worker in self._workers if worker.process.pid is not None]
 
     def close(self) -> None:
         """End all workers."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from sancodec.errors import RecordError
 
@@ -62,6 +62,9 @@ class Tree(Protocol):
 
     def read(self, name: str) -> bytes:
         """Give the content of a file."""
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
 
     def state(self, name: str) -> FileState | None:
         """Give the state of a file; None where there is no file of that name."""
@@ -150,6 +153,10 @@ class LocalTree:
     def read(self, name: str) -> bytes:
         """Give the content of a file."""
         return self.path(name).read_bytes()
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+        return self.path(name).open("rb")
 
     def state(self, name: str) -> FileState | None:
         """Give the state of a file; None where there is no file of that name."""

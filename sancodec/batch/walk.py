@@ -5,22 +5,18 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from itertools import chain
+from pathlib import PurePosixPath
 
+from sancodec.batch.headers import HEADER, HeaderFacts, is_edf_file, kinds_of_edf, read_header
 from sancodec.batch.trees import FileState, Listing, Tree
 from sancodec.errors import EmptyRecordError, RecordError
-from sancodec.formats.edf_header import MAGIC_BYTES, is_edf
-from sancodec.formats.hea import parse_header, parse_segments
 from sancodec.formats.originals import MAX_SIDE_FILE_BYTES
 from sancodec.formats.side_files import is_annotation, may_annotate
-from sancodec.formats.wfdb import decode_text
 
-SAN, HEADER = ".san", ".hea"
+SAN = ".san"
 RESERVED = "sancodec-"
 """How names begin of what a batch writes beside the archive, in its topmost folder."""
-_EDF = (".edf", ".bdf")
-_PERHAPS_EDF = ".rec"
-_GAP = "~"
 _MAX_LISTED = 3
 
 
@@ -42,6 +38,8 @@ class SourceRecord:
         Why it cannot be encoded; empty where nothing is known that says so.
     note : str
         What is to be said of it.
+    kinds : tuple of str
+        Of its signals, each once, as far as its header tells.
     """
 
     name: str
@@ -50,6 +48,7 @@ class SourceRecord:
     annotations: tuple[str, ...] = ()
     problem: str = ""
     note: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,85 +149,60 @@ class _Finding:
     def __init__(self, tree: Tree, listing: Listing) -> None:
         self._tree = tree
         self._files = listing.files
-        self._segmented: dict[str, tuple[str, ...]] = {}
-        self._single: dict[str, tuple[str, ...]] = {}
+        self._facts: dict[str, HeaderFacts] = {}
         self._problems: dict[str, str] = {}
 
     def records(self) -> list[SourceRecord]:
         """Give all records, sorted by name, headers before EDF files of the same name."""
-        found = [SourceRecord(name=name, files=(name,)) for name in self._files if self._edf(name)]
         for name in self._files:
             if name.endswith(HEADER):
                 self._read(name)
-        parts: set[str] = set()
-        for name, segments in self._segmented.items():
-            record = self._whole(name, segments)
-            found.append(record)
-            # Segments of a record that is not complete are records of their own.
-            parts.update(() if record.problem else segments)
-        for name, signals in self._single.items():
-            if name not in parts:
-                found.append(self._checked(name, signals))
+        found = [self._whole(name) for name, own in self._facts.items() if own.is_segmented]
+        # Segments of a record that is not complete are records of their own.
+        whole = [self._facts[record.name].names for record in found if not record.problem]
+        parts = set(chain.from_iterable(whole))
+        for name, own in self._facts.items():
+            # A layout has no samples: without its record it is a file as any other.
+            if not own.is_segmented and own.names and name not in parts:
+                found.append(self._checked(name, own.names, own.kinds))
         for name, problem in self._problems.items():
             if name not in parts:
                 found.append(SourceRecord(name=name, files=(name,), problem=problem))
+        for name in self._files:
+            if is_edf_file(self._tree, name):
+                kinds = kinds_of_edf(self._tree, name)
+                found.append(SourceRecord(name=name, files=(name,), kinds=kinds))
         return sorted(found, key=_order)
 
-    def _edf(self, name: str) -> bool:
-        suffix = PurePosixPath(name).suffix.lower()
-        if suffix == _PERHAPS_EDF:
-            with self._tree.local([name]) as folder:
-                return _begins_as_edf(folder / PurePosixPath(name).name)
-        return suffix in _EDF
-
     def _read(self, name: str) -> None:
-        """Enter a header by what it says that it is."""
-        path = Path(name)
+        """Enter what a header says; one without signals is a file as any other."""
         try:
-            text = decode_text(self._tree.read(name))
-            segments = parse_segments(text, path)
-            if segments is None:
-                names = [line.file_name for line in parse_header(text, path).signals]
-                # A layout has no samples: without its record it is a file as any other.
-                if set(names) != {_GAP}:
-                    self._single[name] = self._beside(name, names)
-            else:
-                names = [f"{own}{HEADER}" for own, _ in segments.segments if own != _GAP]
-                self._segmented[name] = self._beside(name, names)
+            self._facts[name] = read_header(self._tree, name)
         except EmptyRecordError:
-            # A header without signals is a file as any other.
             return
         except (RecordError, OSError) as error:
             self._problems[name] = str(error)
 
-    def _beside(self, name: str, names: Sequence[str]) -> tuple[str, ...]:
-        folder = PurePosixPath(name).parent
-        return tuple(str(folder / own) for own in dict.fromkeys(names))
+    def _whole(self, name: str) -> SourceRecord:
+        """Give a record of several segments with the files of all of them."""
+        segments = self._facts[name].names
+        facts = [self._facts[own] for own in segments if own in self._facts]
+        files = dict.fromkeys([*segments, *chain.from_iterable(own.names for own in facts)])
+        kinds = dict.fromkeys(chain.from_iterable(own.kinds for own in facts))
+        record = self._checked(name, tuple(files), tuple(kinds))
+        bad = [own for own in segments if own in self._problems]
+        if bad and not record.problem:
+            return replace(record, problem=f"{name}: {self._problems[bad[0]]}")
+        return record
 
-    def _checked(self, name: str, files: tuple[str, ...]) -> SourceRecord:
+    def _checked(self, name: str, files: tuple[str, ...], kinds: tuple[str, ...]) -> SourceRecord:
         """Give a record with the files that are there, and say which are not."""
         there = tuple(own for own in files if own in self._files)
         lacking = [PurePosixPath(own).name for own in files if own not in self._files]
         more = f" and {len(lacking) - _MAX_LISTED} more" if len(lacking) > _MAX_LISTED else ""
         listed = ", ".join(lacking[:_MAX_LISTED]) + more
         problem = f"{name}: {listed} not found beside it" if lacking else ""
-        return SourceRecord(name=name, files=(name, *there), problem=problem)
-
-    def _whole(self, name: str, segments: tuple[str, ...]) -> SourceRecord:
-        """Give a record of several segments with the files of all of them."""
-        files = list(segments)
-        for own in segments:
-            files += self._single.get(own, ())
-        record = self._checked(name, tuple(dict.fromkeys(files)))
-        bad = [own for own in segments if own in self._problems]
-        if bad and not record.problem:
-            return replace(record, problem=f"{name}: {self._problems[bad[0]]}")
-        return record
-
-
-def _begins_as_edf(path: Path) -> bool:
-    with path.open("rb") as file:
-        return is_edf(file.read(MAGIC_BYTES))
+        return SourceRecord(name=name, files=(name, *there), problem=problem, kinds=kinds)
 
 
 def _order(record: SourceRecord) -> tuple[str, str, bool, str]:
