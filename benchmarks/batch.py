@@ -1,8 +1,10 @@
 """An archive of thousands of records, with one worker and with several: throughput and memory.
 
-Records are made from the 12-lead folders of ``$SANCODEC_DATA/extra``, each real one many times with
-its samples turned. They are encoded with each number of workers, and decoded; what is written has to
-be the same, and what comes back the original. FLAC and zstd then encode the same files on one thread.
+Records are made from the 12-lead folders of ``$SANCODEC_DATA/extra``, each real one many times
+with its samples turned. They are encoded with each number of workers, and decoded; what is written
+has to be the same, and what comes back the original. FLAC and zstd then encode the same files on
+one thread.
+
 Example: python benchmarks/batch.py --records 200 --level fast
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,12 @@ def test_types_without_a_model_are_found(tmp_path: Path) -> None:
     assert kinds_to_fit(archive, 0) == []
 
 
-def test_kernels_are_trained_once_and_used_from_then_on(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_kernels_are_trained_once_and_used_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = pytest.importorskip("sancodec.training.trainer")
+    quick = partial(trainer.TrainConfig, n_epochs=2, n_starts=1)
+    monkeypatch.setattr(trainer, "TrainConfig", quick)
     source, target = make_source(tmp_path / "source"), tmp_path / "target"
     summary = encode_tree(source, target, encode=AUTO)
     assert f"{MODEL}: trained on 10 windows of 5 records" in summary.notes[0]
