@@ -70,7 +70,8 @@ PLACES = {
     "zstandard": ("formats",),
     "click": ("cli",),
     "rich": ("cli",),
-    "fsspec": ("formats.remote",),
+    "fsspec": ("formats.remote", "batch.remote"),
+    "distributed": ("batch.cluster",),
 }
 
 ROOT = Path(__file__).resolve().parent.parent
