@@ -18,6 +18,14 @@ _BATCH = (
         "[default: one a processor]",
     ),
     click.option(
+        "--scheduler",
+        default="local",
+        show_default=True,
+        metavar="local|ADDRESS",
+        help="Who does the work: processes of this machine, or the workers of the Dask scheduler "
+        "at this address (tcp://host:8786), which have to see SRC and DST under the same names.",
+    ),
+    click.option(
         "--include",
         multiple=True,
         metavar="GLOB",

@@ -8,11 +8,15 @@ from typing import Any
 
 import click
 
+from sancodec.batch.cluster import Cluster
 from sancodec.batch.decoding import DecodeSettings, decode_archive, find_encoded
 from sancodec.batch.encoding import ArchiveSettings, encode_archive, plan_encoding
 from sancodec.batch.encoding_job import EncodeSettings
+from sancodec.batch.inline import Inline
+from sancodec.batch.job import Scheduler
 from sancodec.batch.places import open_tree
 from sancodec.batch.pool import LocalPool
+from sancodec.batch.trees import Tree
 from sancodec.batch.walk import Choice
 from sancodec.cli._batch_options import batch_options
 from sancodec.cli._batch_report import (
@@ -30,6 +34,8 @@ from sancodec.cli._encode_options import (
 )
 from sancodec.cli._options import decoder_model_option, provider_option
 from sancodec.parallel import jobs_of
+
+_LOCAL = "local"
 
 
 @click.group()
@@ -78,6 +84,7 @@ def encode(
     source: str,
     target: str,
     jobs: int | None,
+    scheduler: str,
     no_verify: bool,
     provider: str,
     remove_original: bool,
@@ -86,7 +93,7 @@ def encode(
     dry_run: bool,
     **options: Any,
 ) -> None:
-    """Compress every record in the folder SRC to a .san file at the same place in DST.
+    """Compress every record in SRC to a .san file at the same place in DST: folders, or URLs.
 
     Records are WFDB records of one or several segments, and EDF and BDF files; all other files are
     carried along as they are, and so are the files of records that fail. What became of each is in
@@ -98,6 +105,7 @@ def encode(
       sancodec batch encode mitdb compressed
       sancodec batch encode physionet compressed --jobs 4 --exclude '*/drafts/*' --report page.html
       sancodec batch encode mitdb lossy --prdn 5 --no-others
+      sancodec batch encode s3://archive/mitdb s3://archive/compressed --scheduler tcp://host:8786
     """
     settings = ArchiveSettings(
         encode=EncodeSettings(config=take_config(options), verify=not no_verify, provider=provider),
@@ -109,8 +117,11 @@ def encode(
     if dry_run:
         print_plan(*plan_encoding(*trees, settings), as_json=as_json)
         return
-    with closing(LocalPool(jobs_of(jobs))) as pool, archive_bar("encoding") as progress:
-        summary, entries = encode_archive(*trees, settings, pool, progress)
+    with (
+        closing(_open_scheduler(scheduler, jobs, *trees)) as workers,
+        archive_bar("encoding") as progress,
+    ):
+        summary, entries = encode_archive(*trees, settings, workers, progress)
     if report is not None:
         from sancodec.batch.page import write_page  # noqa: PLC0415
 
@@ -132,6 +143,7 @@ def decode(
     source: str,
     target: str,
     jobs: int | None,
+    scheduler: str,
     as_json: bool,
     dry_run: bool,
     include: tuple[str, ...],
@@ -140,7 +152,8 @@ def decode(
 ) -> None:
     """Give back the tree that SRC was made of: every .san file decoded, all others carried back.
 
-    Run it again to go on: files that are in DST already, byte for byte, are skipped.
+    SRC and DST are folders or URLs. Run it again to go on: files that are in DST already, byte for
+    byte, are skipped.
 
     \b
     Example:
@@ -152,6 +165,21 @@ def decode(
     if dry_run:
         print_decoding_plan(find_encoded(trees[0], settings), as_json=as_json)
         return
-    with closing(LocalPool(jobs_of(jobs))) as pool, archive_bar("decoding") as progress:
-        summary = decode_archive(*trees, settings, pool, progress)
+    with (
+        closing(_open_scheduler(scheduler, jobs, *trees)) as workers,
+        archive_bar("decoding") as progress,
+    ):
+        summary = decode_archive(*trees, settings, workers, progress)
     print_summary(context, summary, as_json=as_json)
+
+
+def _open_scheduler(name: str, jobs: int | None, *trees: Tree) -> Scheduler:
+    """Give what has the jobs done: processes here, a cluster, or this process alone."""
+    are_shared = all(tree.is_shared for tree in trees)
+    if name != _LOCAL:
+        if jobs is not None:
+            raise click.UsageError("--jobs: the workers of a cluster are as many as it has")
+        if not are_shared:
+            raise click.UsageError("--scheduler: what is in memory no other process sees")
+        return Cluster(name)
+    return LocalPool(jobs_of(jobs)) if are_shared else Inline()

@@ -40,8 +40,8 @@ class CopyJob(Job):
         """Copy the file; the copy is kept only if the file did not change."""
         started = time.perf_counter()
         source, target = open_tree(self.source), open_tree(self.target)
-        with source.local([self.name]) as folder:
-            inputs = Inputs(source, [self.name], folder)
+        inputs = Inputs(source, [self.name])
+        with inputs as folder:
             (file,) = inputs.files
             skipped = has_content(target, self.name, file)
             if not skipped:

@@ -48,9 +48,9 @@ class DecodeJob(Job):
         started = time.perf_counter()
         source, target = open_tree(self.source), open_tree(self.target)
         inside = PurePosixPath(self.name).parent
-        with source.local([self.name]) as folder:
+        inputs = Inputs(source, [self.name])
+        with inputs as folder:
             path = folder / PurePosixPath(self.name).name
-            inputs = Inputs(source, [self.name], folder)
             with open_file(path, provider=self.provider, model=self.model) as file:
                 originals = {str(inside / name): own for name, own in files_of(file).items()}
                 is_whole = bool(file.originals.record_files)

@@ -16,7 +16,7 @@ from sancodec.batch.places import manifest_of, read_manifest, refuse_overlap, wr
 from sancodec.batch.plan import Plan, Planner
 from sancodec.batch.removals import Removals
 from sancodec.batch.summary import Progress, Summary, Tally
-from sancodec.batch.trees import Tree
+from sancodec.batch.trees import LocalTree, Tree
 from sancodec.batch.walk import Archive, Choice, find_records
 from sancodec.errors import ConfigError
 from sancodec.fidelity import Lossless
@@ -86,6 +86,9 @@ def encode_archive(
         There is no source; another batch is at work on the target, or it cannot be written.
     """
     refuse_overlap(source, target)
+    are_here = isinstance(source, LocalTree) and isinstance(target, LocalTree)
+    if settings.remove_originals and not are_here:
+        raise ConfigError("originals are deleted of folders on this machine alone")
     archive = _find(source, settings)
     with writing(target), manifest_of(target) as manifest:
         summary = _Encoding(source, target, settings, archive, manifest).run(scheduler, progress)

@@ -95,8 +95,8 @@ class EncodeJob(Job):
         """Encode the record; what was written is kept only if the files did not change."""
         started = time.perf_counter()
         source, target = open_tree(self.source), open_tree(self.target)
-        with source.local(self.record.files) as folder:
-            inputs = Inputs(source, self.record.files, folder)
+        inputs = Inputs(source, self.record.files)
+        with inputs as folder:
             written = _Written(target, self.record.target, overwrite=self.overwrite)
 
             def approve(stream: BinaryIO) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -94,23 +95,41 @@ class Scheduler(Protocol):
 class Inputs:
     """The files that a job reads, and whether they still are what they were.
 
+    Use as a context, which gives the folder where they are on this machine.
+
     Parameters
     ----------
     tree : Tree
     names : sequence of str
-    folder : Path
-        Where they are on this machine.
+
+    Attributes
+    ----------
+    files : tuple of InputFile
+        As they were before anything was read; within the context.
 
     Raises
     ------
     RecordError
-        One of them is not there.
+        On entry: one of them is not there.
     """
 
-    def __init__(self, tree: Tree, names: Sequence[str], folder: Path) -> None:
+    files: tuple[InputFile, ...]
+
+    def __init__(self, tree: Tree, names: Sequence[str]) -> None:
         self._tree = tree
-        self._paths = {name: folder / PurePosixPath(name).name for name in names}
-        self.files = tuple(InputFile(*own) for own in self._seen())
+        self._names = names
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Path:
+        # What changes while it is fetched has another state afterwards.
+        states = [self._state(name) for name in self._names]
+        folder = self._stack.enter_context(self._tree.local(self._names))
+        self._paths = {name: folder / PurePosixPath(name).name for name in self._names}
+        self.files = tuple(map(self._seen, self._names, states))
+        return folder
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
     def check(self) -> None:
         """Compare with what is there now.
@@ -120,19 +139,21 @@ class Inputs:
         RecordError
             A file changed.
         """
-        for before, now in zip(self.files, self._seen(), strict=True):
-            if before != InputFile(*now):
+        for before in self.files:
+            if before != self._seen(before.name, self._state(before.name)):
                 raise RecordError(
                     f"{before.name}: changed while it was read; nothing of it was kept, run again "
                     "when it is complete"
                 )
 
-    def _seen(self) -> Iterator[tuple[str, int, str, str]]:
-        for name, path in self._paths.items():
-            state = self._tree.state(name)
-            if state is None:
-                raise RecordError(f"{name}: not found, or no file")
-            yield name, state.n_bytes, state.stamp, digest_of(path)
+    def _state(self, name: str) -> FileState:
+        state = self._tree.state(name)
+        if state is None:
+            raise RecordError(f"{name}: not found, or no file")
+        return state
+
+    def _seen(self, name: str, state: FileState) -> InputFile:
+        return InputFile(name, state.n_bytes, state.stamp, digest_of(self._paths[name]))
 
 
 def refuse_other(tree: Tree, name: str, sha256: str, *, overwrite: bool) -> None:

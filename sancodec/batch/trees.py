@@ -57,6 +57,10 @@ class Tree(Protocol):
     def root(self) -> str:
         """The path or URL of the tree."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see it."""
+
     def list(self) -> Listing:
         """Give all that is in the tree; OSError or RecordError where there is none."""
 
@@ -90,6 +94,9 @@ class Tree(Protocol):
     def make_folder(self, name: str) -> None:
         """Make a folder, where the tree has folders without files."""
 
+    def clear_unfinished(self) -> None:
+        """Delete what a killed process left; nothing may be writing to the tree."""
+
 
 class LocalTree:
     """A folder on this machine.
@@ -99,9 +106,12 @@ class LocalTree:
     root : Path
     """
 
+    is_shared = True
+
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self.root = str(root)
+        # Workers elsewhere have another working folder.
+        self._root = root.absolute()
+        self.root = str(self._root)
 
     def list(self) -> Listing:
         """Give all that is in the folder; what unfinished writing left is not in it.
