@@ -15,6 +15,7 @@ import numpy as np
 
 import sancodec
 from sancodec.errors import CorruptError, SancodecError, TruncatedError
+from sancodec.formats.bundle import is_bundle
 from sancodec.formats.container import ContainerReader
 from sancodec.recording import NO_SAMPLE, Recording
 from sancodec.salvage import Salvage
@@ -68,9 +69,10 @@ def _read(
 ) -> Counter[str]:
     """Read all sections, and decode them where no checksum told; count what happened."""
     try:
-        reader = ContainerReader(io.BytesIO(damaged), "damaged.san")
-        for i in range(len(reader.chunks)):
-            reader.read_chunk(i)
+        if not is_bundle(io.BytesIO(damaged)):
+            reader = ContainerReader(io.BytesIO(damaged), "damaged.san")
+            for i in range(len(reader.chunks)):
+                reader.read_chunk(i)
         same = _same(sancodec.decode(damaged), original)
     except expected:
         return Counter({what: 1, "refused": 1})

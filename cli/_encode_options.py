@@ -21,6 +21,7 @@ from sancodec.fidelity import (
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_SETTINGS = ("model", "kernels", "primer", "level")
 _LOSSES = ("prdn", "mean_prdn", "max_error", "ratio", "bits_per_sample", "san_only")
 
 _CODING = (
@@ -40,6 +41,13 @@ _CODING = (
         help="Kernels from the model, or fitted to the record and kept in its file.",
     ),
     level_option,
+    click.option(
+        "--primer",
+        default="auto",
+        show_default=True,
+        metavar="auto|none|PATH",
+        help="What short records begin with that others taught: a shipped primer where it pays.",
+    ),
     click.option(
         "--chunk",
         type=float,
@@ -118,9 +126,7 @@ def take_config(options: dict[str, Any]) -> CodecConfig:
     """
     loss = {name: options.pop(name) for name in _LOSSES}
     return CodecConfig(
-        model=options.pop("model"),
-        kernels=options.pop("kernels"),
-        level=options.pop("level"),
+        **{name: options.pop(name) for name in _SETTINGS},
         chunk_seconds=options.pop("chunk"),
         fidelity=_fidelity(**loss),
     )

@@ -20,7 +20,7 @@ def print_report(report: Report, *, as_json: bool, to_stderr: bool = False) -> N
         print_json(report.to_json(), to_stderr=to_stderr)
         return
     table = Table.grid(padding=(0, 2))
-    for name, value in _rows(report):
+    for name, value in rows_of(report):
         table.add_row(Text(name, "bold"), Text(printable(value)))
     console.print(Text(printable(report.record), "bold underline"))
     console.print(table)
@@ -43,7 +43,8 @@ def print_spans(spans: list[tuple[int, int, str]], n_bytes: int) -> None:
     Console(highlight=False).print(table)
 
 
-def _rows(report: Report) -> list[tuple[str, str]]:
+def rows_of(report: Report) -> list[tuple[str, str]]:
+    """Give what there is to say of a report, as names and values."""
     rows = [("signal", _signal(report)), ("file", _file(report))]
     if report.fidelity != "lossless":
         rows += _loss_rows(report)

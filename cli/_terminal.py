@@ -73,6 +73,25 @@ def for_each(context: click.Context, sources: Sequence[str], work: Callable[[str
         context.exit(SOME_FAILED)
 
 
+class Failures:
+    """Reports records of a pack that fail, and counts them, while the others go on."""
+
+    def __init__(self, context: click.Context) -> None:
+        self._context = context
+        self.n_failed = 0
+
+    def __call__(self, name: str, error: SancodecError) -> None:
+        """Say that this one failed."""
+        self.n_failed += 1
+        complain(error, verbose=self._context.find_root().params["verbose"])
+
+    def finish(self, n_records: int) -> None:
+        """End with exit code 4 where some of so many failed."""
+        if self.n_failed:
+            click.echo(f"sancodec: {self.n_failed} of {n_records} records failed", err=True)
+            self._context.exit(SOME_FAILED)
+
+
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress | None]:
     """Show a progress bar on stderr while the body runs; nothing when it is no terminal."""

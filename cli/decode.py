@@ -16,12 +16,13 @@ from sancodec.cli._options import (
     parse_position,
     provider_option,
 )
-from sancodec.cli._source import opened, rewound
+from sancodec.cli._source import is_in_pack, opened, rewound
 from sancodec.cli._terminal import for_each, printable, progress_bar
 from sancodec.errors import CorruptError
-from sancodec.files import Salvaged, decode_file, open_file, salvage_file
+from sancodec.files import decode_file, open_file
 from sancodec.formats.exports import FORMATS, ORIGINAL
 from sancodec.formats.remote import is_url
+from sancodec.salvaged import Salvaged, salvage_file
 
 
 @click.command()
@@ -31,8 +32,8 @@ from sancodec.formats.remote import is_url
     "--output",
     "directory",
     metavar="DIR|-",
-    help="Folder to write to, or - for one file to stdout.  [default: beside FILE.san; of stdin or "
-    "a URL, the working folder]",
+    help="Folder to write to, or - for one file to stdout.  [default: beside FILE.san; of stdin, "
+    "a URL, or a pack, the working folder]",
 )
 @click.option(
     "--layer",
@@ -86,9 +87,9 @@ def decode(
 ) -> None:
     """Give back the original files of .san files byte for byte, or a part of their signal.
 
-    FILE.san may be - for stdin, or a URL. With --salvage, a file that is whole decodes as without
-    it; of a damaged one each lost part is named, what is left becomes a new record with WFDB's
-    value for invalid samples in the lost parts, and the exit code is 3 all the same.
+    FILE.san may be - for stdin, a URL, or PACK.sanpack::NAME. With --salvage, of a damaged file
+    each lost part is named, what is left becomes a new record with WFDB's value for invalid samples
+    in the lost parts, and the exit code is 3 all the same.
 
     \b
     Example:
@@ -153,7 +154,8 @@ def _directory(source: str, directory: str | None) -> Path | BinaryIO:
         return sys.stdout.buffer
     if directory is not None:
         return Path(directory)
-    return Path() if source == "-" or is_url(source) else Path(source).parent
+    nowhere = source == "-" or is_url(source) or is_in_pack(source)
+    return Path() if nowhere else Path(source).parent
 
 
 def _say_salvaged(source: str, salvaged: Salvaged) -> None:
@@ -168,7 +170,8 @@ def _say_salvaged(source: str, salvaged: Salvaged) -> None:
     for reason in filter(None, [salvaged.problem, *lost]):
         click.echo(f"sancodec: lost: {printable(reason)}", err=True)
     n_frames = sum(span.stop - span.start for span in salvaged.lost)
+    where = ", ".join(str(path) for path in salvaged.paths if path.suffix != ".dat")
     raise CorruptError(
         f"{source}: damaged; {n_frames} of {salvaged.n_frames} samples of each lead are lost and "
-        f"marked, the others are in {salvaged.paths[0]}"
+        f"marked, the others are in {where}"
     )

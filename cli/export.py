@@ -18,10 +18,13 @@ from sancodec.files import open_file
 @click.option(
     "-o", "--output", "directory", required=True, metavar="DIR", help="Folder to write to."
 )
+@click.option("--page", is_flag=True, help="Write san.html, too: 5 MB, for a browser, offline.")
 @provider_option
 @decoder_model_option
 @force_option
-def export(source: str, directory: str, provider: str, model: str | None, force: bool) -> None:
+def export(  # noqa: PLR0917
+    source: str, directory: str, page: bool, provider: str, model: str | None, force: bool
+) -> None:
     """Take a .san file apart into ONNX graphs and arrays, which need nothing of sancodec.
 
     \b
@@ -30,6 +33,7 @@ def export(source: str, directory: str, provider: str, model: str | None, force:
       san.onnx          the graph that makes the SAN layer of them
       coefficients.npz  of a lossy file what its transform layer keeps
       transform.onnx    the graph that makes samples of that and of the SAN layer
+      san.html          with --page: a page that makes the SAN layer in a browser, by the same graph
       reconstruct.py    a script that does so, with NumPy and ONNX Runtime alone
 
     The SAN layer comes out as decode --layer san gives it, to the last unit. So do the samples on
@@ -40,9 +44,10 @@ def export(source: str, directory: str, provider: str, model: str | None, force:
     Example:
       sancodec export 100.san -o parts
       python parts/reconstruct.py
+      sancodec export 100.san -o parts --page
     """
     with opened(source) as stream, open_file(stream, provider=provider, model=model) as file:
-        exported = export_file(file, Path(directory), force=force)
+        exported = export_file(file, Path(directory), force=force, page=page)
     for path in exported.paths:
         click.echo(printable(str(path)))
     if exported.left_out:

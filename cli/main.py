@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -18,16 +19,24 @@ VERBS = {
     "decode": "Give back the original files of .san files, or a part of them.",
     "batch": "Encode or decode whole archives, record by record.",
     "inspect": "Report what .san files hold, down to every byte.",
+    "beats": "Write the beats that .san files know of, without decoding, as WFDB annotations.",
     "evaluate": "Tell what records come to at several losses, and what becomes of their beats.",
+    "plot": "Draw a part of a .san file on ECG paper: signal, layers, activations, kernels.",
     "export": "Take .san files apart into ONNX graphs and arrays that need no sancodec.",
     "verify": "Check .san files: checksums, decoding, hash of the samples.",
+    "pack": "Put many .san files into one, from which single records come out.",
+    "unpack": "Give back the records of a pack, as .san files or as their original files.",
+    "list": "List the records of packs.",
     "models": "List the shipped models, and draw their kernels.",
     "train": "Train the kernels of a signal type on records.",
     "experiments": "Run the experiments of the SAN paper beside its numbers.",
     "demo": "Simulate an ECG, encode it, decode it, compare, report, draw.",
+    "completion": "Print what a shell needs to complete verbs, options and file names.",
 }
 
 _INTERRUPTED = 130
+COMPLETING = "_SANCODEC_COMPLETE"
+"""Set by a shell that asks how a word may end: click answers, and runs nothing."""
 
 
 class LazyGroup(click.Group):
@@ -43,6 +52,8 @@ class LazyGroup(click.Group):
             return None
         command = getattr(importlib.import_module(f"sancodec.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
+        if COMPLETING in os.environ:
+            _complete_files(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -85,6 +96,14 @@ def cli(context: click.Context, *, verbose: bool, version: bool) -> None:
         context.exit()
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+def _complete_files(command: click.Command) -> None:
+    """Let a shell complete what stands for a path. Verbs take these as text: a URL is one, too."""
+    for parameter in command.params:
+        name = (parameter.metavar or "").upper()
+        if any(word in name for word in ("FILE", "RECORD", "DIR", "PAGE")):
+            parameter.type = click.Path(readable=False)
 
 
 def _version() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from sancodec.errors import OutputError, RecordError
 from sancodec.formats.dat import DatLayout, DatPacker
-from sancodec.formats.hea import compose_header
+from sancodec.formats.hea import compose_header, safe_name
 from sancodec.formats.output import PendingFiles, refuse_existing
 from sancodec.recording import NO_SAMPLE, Channel, Recording, RecordSpans
 
@@ -174,7 +173,7 @@ def write_wfdb(
     """
     if not channels:
         raise RecordError(f"{name}: a record without channels cannot be written")
-    safe = re.sub(r"[^-\w]", "_", name, flags=re.ASCII) or "record"
+    safe = safe_name(name)
     targets = [directory / f"{safe}.hea", directory / f"{safe}.dat"]
     refuse_existing(targets, force=force)
     with PendingFiles(targets, force=force) as pending, _spool(directory) as spool:

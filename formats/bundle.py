@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -47,6 +47,7 @@ MAX_SEGMENTS = 1 << 16
 MAX_PLACES = 1 << 20
 MAX_TABLE_BYTES = 1 << 22
 _MAX_FILE = 1 << 62
+_PIECE = 1 << 16
 _START = MAGIC + bytes([VERSION])
 
 
@@ -102,6 +103,8 @@ class SegmentTable:
 
 class Window(io.RawIOBase):
     """A part of a seekable stream as a stream of its own; closing it leaves the other one open."""
+
+    name = "<bytes>"
 
     def __init__(self, source: BinaryIO, offset: int, n_bytes: int) -> None:
         self._source = source
@@ -233,6 +236,31 @@ class BundleReader:
         fields = decompress(stored, MAX_TABLE_BYTES, f"{where}: fields", phrases())
         restoration = bytes(reader.take(reader.remaining, "restoration"))
         return _decode_table(ByteReader(fields, where), restoration, offset - len(_START))
+
+
+def find_members(source: BinaryIO) -> list[Window]:
+    """Give what may be the members of a bundle, found by how they begin: its table is lost.
+
+    What begins as a member does and is none gives an error when it is opened.
+    """
+    starts = list(_find_starts(source))
+    stops = [*starts[1:], source.seek(0, io.SEEK_END)]
+    return [Window(source, start, stop - start) for start, stop in zip(starts, stops, strict=True)]
+
+
+def _find_starts(source: BinaryIO) -> Iterator[int]:
+    offset = len(_START)
+    while True:
+        source.seek(offset)
+        piece = source.read(_PIECE)
+        place = piece.find(MAGIC)
+        while place >= 0:
+            yield offset + place
+            place = piece.find(MAGIC, place + 1)
+        if len(piece) < _PIECE:
+            return
+        # A magic may lie across the border of two pieces.
+        offset += _PIECE - len(MAGIC) + 1
 
 
 def find_max_segments(n_channels: int) -> int:

@@ -28,6 +28,7 @@ from sancodec.formats.sections import (
     MAX_FOOTER_BYTES,
     MAX_HEAD_BYTES,
     OLD_VERSION,
+    PACK_VERSION,
     SECTION_CHUNK,
     SECTION_HEADER,
     SECTION_INDEX,
@@ -178,6 +179,11 @@ class ContainerReader:
                 f"{self._name}: the file ends after {len(start)} bytes, within its magic; "
                 "copy it again from its origin"
             )
+        if start[-1] == PACK_VERSION:
+            raise ConfigError(
+                f"{self._name}: a pack of many records; sancodec unpack gives them back, and "
+                f"{self._name}::NAME is one of them"
+            )
         if not OLD_VERSION <= start[-1] <= VERSION:
             raise UnsupportedError(
                 f"{self._name}: container version {start[-1]}, this sancodec reads versions "
@@ -249,7 +255,7 @@ class ContainerReader:
         # Every size takes a byte at least: a count that cannot be is refused before the list grows.
         if n_sizes > reader.remaining:
             raise reader.corrupt("index", f"{reader.remaining} bytes for {n_sizes} sizes of chunks")
-        sizes = [reader.varint(f"size of chunk {i}", self._n_bytes) for i in range(n_sizes)]
+        sizes = reader.varints(n_sizes, "size of chunk", self._n_bytes)
         offset = self._spans[-1].stop
         if stop is not None:
             rest = stop - offset - sum(sizes)

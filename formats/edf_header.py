@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from typing import TypeVar
 
@@ -23,6 +24,10 @@ _INTEGER = re.compile(r"[-+]?\d{1,8}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
 # Of each signal: label, transducer, units, four bounds, filters, number of samples, reserved.
 _WIDTHS = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
+
+_BEGIN = re.compile(rb"(\d\d)\.(\d\d)\.(\d\d)" * 2)
+BEGIN_BYTES = 184
+"""How many bytes of a file say when it began."""
 
 _T = TypeVar("_T")
 
@@ -119,6 +124,21 @@ def parse_edf_header(read: Callable[[int], bytes], name: str) -> EdfHeader:
         discontinuous=_text(fixed[192:236]).startswith(("EDF+D", "BDF+D")),
         signals=tuple(_signal(columns, i, name) for i in range(n_signals)),
     )
+
+
+def begin_of(fixed: bytes) -> datetime | None:
+    """Give when a recording began, from the first bytes of its file; None where it does not say.
+
+    Years of two digits are those from 1985 to 2084, as EDF has it.
+    """
+    found = _BEGIN.fullmatch(fixed[168:184])
+    if found is None:
+        return None
+    day, month, year, hour, minute, second = (int(part) for part in found.groups())
+    try:
+        return datetime(year + (1900 if year >= 85 else 2000), month, day, hour, minute, second)
+    except ValueError:
+        return None
 
 
 def _take(read: Callable[[int], bytes], n_bytes: int, name: str) -> bytes:

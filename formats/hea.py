@@ -134,6 +134,11 @@ def parse_header(text: str, path: Path) -> HeaderText:
     )
 
 
+def safe_name(name: str) -> str:
+    """Give the name of a record with ``_`` for every character that WFDB does not take in one."""
+    return re.sub(r"[^-\w]", "_", name, flags=re.ASCII) or "record"
+
+
 def compose_header(
     name: str,
     fs: float,

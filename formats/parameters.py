@@ -1,9 +1,10 @@
 """What a header says of how leads are coded, readable without decoding anything.
 
-There are five layouts. The first one holds a record whose groups follow from its channels, with
+There are six layouts. The first one holds a record whose groups follow from its channels, with
 at most one SAN layer, at the pace of an ECG; the second one holds any other. The third one puts a
 structure before one of these, which then speaks of the base leads. The fourth puts the numbers
-that every chunk begins with before any other, and the fifth principal kernels of SAN layers.
+that every chunk begins with before any other, the fifth principal kernels of SAN layers, and the
+sixth names what chunks begin with that other records taught.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ _LAYERED = 2
 _STRUCTURED = 3
 _STARTED = 4
 _DETAILED = 5
+_PRIMED = 6
 _MAX_STRUCTURE_BYTES = 1 << 15
 _MAX_STARTS_BYTES = 1 << 15
+_MAX_PRIMER_BYTES = 1 << 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +96,8 @@ class CodecParameters:
         What chunks begin with, as ``sancodec.parameters`` writes it, or nothing.
     details : bytes
         The principal kernels of the layers, as ``sancodec.parameters`` writes them, or nothing.
+    primer : bytes
+        What names a primer and its entries, as ``sancodec.parameters`` writes it, or nothing.
     """
 
     orders: tuple[int, ...]
@@ -102,6 +107,7 @@ class CodecParameters:
     n_base: int = 0
     starts: bytes = b""
     details: bytes = b""
+    primer: bytes = b""
 
 
 def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> list[list[int]]:
@@ -124,6 +130,8 @@ def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> lis
 def encode_parameters(parameters: CodecParameters) -> bytes:
     """Give the bytes of ``decode_parameters``."""
     writer = ByteWriter()
+    if parameters.primer:
+        writer.varint(_ANOTHER_LAYOUT).varint(_PRIMED).counted(parameters.primer)
     if parameters.starts:
         writer.varint(_ANOTHER_LAYOUT).varint(_STARTED).counted(parameters.starts)
     if parameters.details:
@@ -164,8 +172,13 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
     """
     reader = ByteReader(parameters, f"{name}: codec parameters")
     n_groups, layout = _take_layout(reader, n_channels)
-    starts = details = b""
-    if layout == _STARTED:
+    starts = details = primer = b""
+    if layout == _PRIMED:
+        primer = reader.counted("primer", _MAX_PRIMER_BYTES)
+        if not primer:
+            raise reader.corrupt("primer", "no bytes")
+        n_groups, layout = _take_layout(reader, n_channels)
+    elif layout == _STARTED:
         starts = reader.counted("starts", _MAX_STARTS_BYTES)
         if not starts:
             raise reader.corrupt("starts", "no bytes")
@@ -184,7 +197,7 @@ def decode_parameters(parameters: bytes, n_channels: int, name: str) -> CodecPar
         found = _take_rest(reader, layout, n_groups, n_base)
         found = replace(found, structure=structure, n_base=n_base)
     reader.expect_end("codec parameters")
-    return replace(found, starts=starts, details=details)
+    return replace(found, starts=starts, details=details, primer=primer)
 
 
 def _take_layout(reader: ByteReader, n_channels: int) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from sancodec.formats.originals import (
 )
 from sancodec.formats.output import PendingFiles
 from sancodec.formats.predicted import SampleFacts, compress_header, decompress_header
+from sancodec.formats.side_files import read_whole
 from sancodec.formats.source_files import SourceFile, known_prolog
 from sancodec.recording import Recording
 
@@ -35,6 +36,8 @@ __all__ = [
     "check",
     "describe",
     "describe_whole",
+    "read_beginning",
+    "read_header",
     "restore",
 ]
 
@@ -147,6 +150,50 @@ def check(originals: Originals, spans: Iterable[Recording], name: str = "") -> N
     """Rebuild the original files without keeping them; parameters and errors as of ``restore``."""
     with Path(os.devnull).open("wb") as nowhere:
         _build_all([_Build(file, nowhere, name) for file in originals.files], spans, name)
+
+
+def read_header(originals: Originals, spans: Iterable[Recording], record: str, name: str) -> bytes:
+    """Give the content of a WFDB record's own header; nothing where it has none.
+
+    Parameters
+    ----------
+    spans : iterable of Recording
+        The whole record: a header is coded after what its samples say.
+    record, name : str
+        Of the record, and of the .san file for messages.
+
+    Raises
+    ------
+    CorruptError
+        It is damaged.
+    """
+    headers = [
+        file
+        for file in originals.record_files
+        if file.format == NOT_SIGNALS and file.name.casefold().endswith(".hea")
+    ]
+    # Of several segments, the layout has a header, too.
+    headers.sort(key=lambda file: file.name != f"{record}.hea")
+    if not headers:
+        return b""
+    (header, *_), what = headers, f"{name}: {headers[0].name}"
+    if header.style is None:
+        return read_whole(header, name)
+    facts = SampleFacts()
+    for span in spans:
+        facts.feed(span)
+    content = decompress_header(header, facts, originals.files)
+    if not hashlib.sha256(content).digest().startswith(header.sha256):
+        raise ChecksumError(f"{what}: SHA-256 of the restored file differs from the original's")
+    return content
+
+
+def read_beginning(file: OriginalFile, n_bytes: int, name: str) -> bytes:
+    """Give the first bytes of a file as far as no samples stand in them."""
+    if file.correction.start:
+        return b""
+    n_bytes = min(n_bytes, file.byte_offset, file.correction.n_bytes)
+    return CorrectionReader(file.correction, f"{name}: {file.name}").take(n_bytes).tobytes()
 
 
 def _build_all(builds: Sequence[_Build], spans: Iterable[Recording], name: str) -> None:

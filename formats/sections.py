@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sancodec.formats.wire import ByteReader, ByteWriter
 
@@ -14,6 +14,8 @@ UNNUMBERED_VERSION = 2
 """The last one in which checksums of chunks say nothing of their place."""
 OLD_VERSION = 1
 END_MAGIC = b"SAN\x1a"
+PACK_VERSION = 0xC1
+"""Of a file of many records (formats/pack.py), where others have the version of their container."""
 
 SECTION_HEADER = 1
 SECTION_CHUNK = 2
@@ -29,8 +31,7 @@ MAX_HEAD_BYTES = 11
 MAX_FOOTER_BYTES = 10 + len(END_MAGIC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChunkEntry:
+class ChunkEntry(NamedTuple):
     """Where a chunk is: frames ``start`` to ``start + n_frames``, its whole section in the file.
 
     ``n_bytes`` counts the section with its head and checksum; ``offset`` is that of its head.
@@ -42,8 +43,7 @@ class ChunkEntry:
     n_bytes: int
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """A run of bytes of a file, and what it is."""
 
     offset: int

@@ -93,9 +93,13 @@ class ByteReader:
         CorruptError
             The number is above the limit, or is written with more bytes than it needs.
         """
-        number = 0
+        number, source = 0, self._source
         for i in range(_MAX_VARINT_BYTES):
-            byte = self.u8(field)
+            if self._offset >= len(source):
+                self.take(1, field)
+            # Headers and indexes are mostly of these: read here, where taking a view costs more.
+            byte = source[self._offset]
+            self._offset += 1
             number |= (byte & 0x7F) << (7 * i)
             if byte < 0x80:
                 # One number, one spelling: else two different files would hold the same record.
@@ -103,6 +107,29 @@ class ByteReader:
                     raise self.corrupt(field, f"varint of {number} is longer than it needs to be")
                 return self._within(number, limit, field)
         raise self.corrupt(field, f"varint of more than {_MAX_VARINT_BYTES} bytes")
+
+    def varints(self, count: int, field: str, limit: int = MAX_U64) -> list[int]:
+        """Give numbers one after the other; errors as of ``varint``.
+
+        Those of one or two bytes, which most are, are read here: files have an index of thousands.
+        """
+        found: list[int] = []
+        source, offset = self._source, self._offset
+        n_bytes = len(source)
+        while len(found) < count:
+            number = source[offset] if offset < n_bytes else 0x80
+            size = 1
+            if number > 0x7F and offset + 1 < n_bytes and 0 < source[offset + 1] < 0x80:
+                number += (source[offset + 1] - 1) << 7
+                size = 2
+            elif number > 0x7F:
+                self._offset = offset
+                number = self.varint(f"{field} {len(found)}", limit)
+                size = self._offset - offset
+            found.append(self._within(number, limit, field))
+            offset += size
+        self._offset = offset
+        return found
 
     def zigzag(self, field: str) -> int:
         """Give a signed 64-bit integer: a varint whose lowest bit is the sign."""

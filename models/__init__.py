@@ -1,4 +1,4 @@
-"""Models shipped with the package: list, load, find by digest; and models of any other file.
+"""Models and primers shipped with the package: list, load, find by digest; and those of any file.
 
 Importing this is cheap; reading a model opens ONNX Runtime.
 """
@@ -6,17 +6,22 @@ Importing this is cheap; reading a model opens ONNX Runtime.
 from __future__ import annotations
 
 import functools
+import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sancodec.errors import ModelError
+from sancodec.errors import CorruptError, ModelError
+from sancodec.formats.primers import MAGIC, Primer, PrimerKey, decode_primer
 from sancodec.san.kernels import KernelBank
 
 _FOLDER = Path(__file__).resolve().parent
 _N_REMEMBERED = 16
 _NOT_MODELS = {"placement", "transform"}
+PRIMERS = _FOLDER / "primers.json"
+_MAX_PRIMER_BYTES = 1 << 24
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -112,3 +117,90 @@ def _read(path: Path) -> tuple[KernelBank, dict[str, str]]:
             "the file is damaged, get it again"
         )
     return bank, metadata
+
+
+@dataclass(frozen=True)
+class ShippedPrimer:
+    """What is known of a shipped primer without opening it."""
+
+    name: str
+    digest: str
+    keys: tuple[PrimerKey, ...]
+
+
+@functools.cache
+def shipped_primers() -> tuple[ShippedPrimer, ...]:
+    """Give all shipped primers, in the order in which an encoder looks through them."""
+    return tuple(
+        ShippedPrimer(
+            name=primer["name"],
+            digest=primer["digest"],
+            keys=tuple(PrimerKey(**key) for key in primer["keys"]),
+        )
+        for primer in json.loads(PRIMERS.read_text("utf-8"))
+    )
+
+
+def primers_beside() -> list[ShippedPrimer]:
+    """Open all shipped primers and give what they are; errors as of ``load_primer``."""
+    found = []
+    for path in sorted(_FOLDER.glob("*.primer")):
+        primer = _read_primer(path)
+        keys = tuple(entry.key for entry in primer.entries)
+        found.append(ShippedPrimer(path.stem, primer.digest, keys))
+    return found
+
+
+def load_primer(name_or_path: str | Path) -> Primer:
+    """Give a shipped primer, by name, or that of a file, by path.
+
+    Raises
+    ------
+    ModelError
+        There is no such primer, or it is damaged.
+    """
+    text = str(name_or_path)
+    if text in {primer.name for primer in shipped_primers()}:
+        return _load_shipped_primer(text)
+    return _read_primer(Path(name_or_path))
+
+
+def find_primer(digest: str) -> Primer:
+    """Give the shipped primer whose digest begins with this one.
+
+    Raises
+    ------
+    ModelError
+        No shipped primer has it.
+    """
+    for primer in shipped_primers():
+        if primer.digest.startswith(digest):
+            return _load_shipped_primer(primer.name)
+    raise ModelError(
+        f"primer {digest}: no shipped primer has this digest; "
+        "name the file of the primer with --model PATH"
+    )
+
+
+def is_primer(path: Path) -> bool:
+    """Tell whether a file is a primer, and no model."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+@functools.cache
+def _load_shipped_primer(name: str) -> Primer:
+    return _read_primer(_FOLDER / f"{name}.primer")
+
+
+def _read_primer(path: Path) -> Primer:
+    try:
+        with path.open("rb") as stream:
+            return decode_primer(stream.read(_MAX_PRIMER_BYTES), str(path))
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}") from error
+    except CorruptError as error:
+        raise ModelError(f"{error}; get it again") from error

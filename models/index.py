@@ -1,6 +1,6 @@
-"""What is known of each shipped model without opening it.
+"""What is known of each shipped model and primer without opening it.
 
-``python -m sancodec.models.index`` writes index.json anew, from the models beside it.
+``python -m sancodec.models.index`` writes index.json and primers.json anew, from those beside them.
 """
 
 from __future__ import annotations
@@ -93,9 +93,11 @@ def entry_of(name_or_path: str) -> ModelEntry:
 
 
 def main() -> None:
-    """Write the index of the models beside it."""
+    """Write the indices of the models and primers beside them."""
     entries = [asdict(entry_of(name)) for name in models.list_models()]
     _INDEX.write_text(json.dumps(entries, indent=2) + "\n", "utf-8")
+    primers = [asdict(primer) for primer in models.primers_beside()]
+    models.PRIMERS.write_text(json.dumps(primers, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

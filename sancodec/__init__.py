@@ -9,8 +9,18 @@ from sancodec.recording import Channel, Recording
 
 if _TYPE_CHECKING:
     from sancodec.api import decode, encode, open  # noqa: A004
+    from sancodec.pack import open_pack
 
-__all__ = ["Channel", "CodecConfig", "Recording", "SancodecError", "decode", "encode", "open"]
+__all__ = [
+    "Channel",
+    "CodecConfig",
+    "Recording",
+    "SancodecError",
+    "decode",
+    "encode",
+    "open",
+    "open_pack",
+]
 
 # In a checkout cli/, formats/ and models/ stand beside this folder; installed, they are inside it.
 _ROOT = _Path(__file__).resolve().parent.parent
@@ -24,4 +34,8 @@ def __getattr__(name: str) -> object:
         from sancodec import api  # noqa: PLC0415
 
         return getattr(api, name)
+    if name == "open_pack":
+        from sancodec import pack  # noqa: PLC0415
+
+        return pack.open_pack
     raise AttributeError(f"module 'sancodec' has no attribute {name!r}")

@@ -17,6 +17,7 @@ from sancodec.formats.arrays import ArraySource
 from sancodec.formats.header import FIDELITY_LOSSLESS
 from sancodec.formats.remote import is_url, name_of, open_url
 from sancodec.inspection import open_san
+from sancodec.primed import finder_of
 from sancodec.recording import Channel, Recording
 from sancodec.san_file import SanFile
 from sancodec.segmented_file import SegmentedFile, open_stream
@@ -56,15 +57,17 @@ def encode(
     """
     source = ArraySource(samples, fs=fs, channels=channels, name=name)
     stream = io.BytesIO()
-    encode_stream(source, stream, config or CodecConfig())
+    config = config or CodecConfig()
+    encode_stream(source, stream, config)
     if verify:
-        _verify(stream, source)
+        _verify(stream, source, config)
     return stream.getvalue()
 
 
-def _verify(stream: BinaryIO, source: ArraySource) -> None:
+def _verify(stream: BinaryIO, source: ArraySource, config: CodecConfig) -> None:
     try:
-        file = SanFile(stream, source.name, provider="cpu")
+        finder = finder_of(config.primer)
+        file = SanFile(stream, source.name, provider="cpu", find_primer=finder)
         start, lossless = 0, file.header.fidelity == FIDELITY_LOSSLESS
         for decoded in file.hashed(file.spans()):
             stop = start + decoded.n_frames

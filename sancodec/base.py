@@ -11,7 +11,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.chunk import EncodedChunk, decode_chunk, decode_layers, encode_chunk
+from sancodec.chunk import (
+    ChunkPart,
+    EncodedChunk,
+    decode_chunk,
+    decode_layers,
+    encode_chunk,
+    read_activations,
+    take_parts,
+)
 from sancodec.errors import CorruptError
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, SanLayer
@@ -190,6 +198,21 @@ def decode_base(
     return replace(recording_of, signals=tuple(samples)), layers
 
 
+def take_base_parts(
+    payload: bytes,
+    n_channels: int,
+    plan: ChunkPlan,
+    n_frames: int,
+    session: SynthesisSession | None,
+) -> list[ChunkPart]:
+    """Give the parts of the base record of one span: none where it is raw; errors as before."""
+    assert plan.structure is not None
+    form, _, rest = _take_form(payload, n_channels, n_frames, "chunk")
+    if form == FORM_RAW:
+        return []
+    return list(take_parts(rest, "chunk", plan, plan.structure.n_samples_base(n_frames), session))
+
+
 def decode_base_layers(
     payload: bytes,
     recording_of: Recording,
@@ -204,6 +227,23 @@ def decode_base_layers(
     if form == FORM_RAW:
         return ()
     return decode_layers(rest, name, plan, plan.structure.n_samples_base(n_frames), session)
+
+
+def read_base_activations(
+    payload: bytes, name: str, plan: ChunkPlan, n_leads: int, n_frames: int
+) -> tuple[Activations, ...]:
+    """Give the activations of one span alone, none where it is raw; errors as of ``decode_base``.
+
+    Parameters
+    ----------
+    n_leads, n_frames : int
+        Of the span itself, not of its base record.
+    """
+    assert plan.structure is not None
+    form, _, rest = _take_form(payload, n_leads, n_frames, name)
+    if form == FORM_RAW:
+        return ()
+    return read_activations(rest, name, plan, plan.structure.n_samples_base(n_frames))
 
 
 def _take_form(

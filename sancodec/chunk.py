@@ -8,16 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.errors import UnsupportedError
+from sancodec.formats.primers import TransformStart
 from sancodec.formats.wire import ByteReader, ByteWriter
-from sancodec.layers import ChunkPlan, Group, SanLayer, leads_of, reconstruct, regressors
+from sancodec.layers import (
+    ChunkPlan,
+    Group,
+    SanLayer,
+    SanPlan,
+    leads_of,
+    reconstruct,
+    regressors,
+)
 from sancodec.recording import Recording
 from sancodec.residual.blockwise import decode_blockwise, encode_blockwise
+from sancodec.residual.coder import Extent
 from sancodec.residual.discrete import (
     WORTH_A_TRIAL,
     decode_discrete,
@@ -48,8 +58,6 @@ MODE_BOUNDED = 6
 MODE_STEPPED = 7
 MODE_DISCRETE = 8
 
-Starts = Sequence[Sequence[int]]
-"""Of each lead, or of none, the coefficients that it begins with."""
 _Encoder = Callable[..., bytes]
 _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
     "fast": ((MODE_BLOCKWISE, encode_blockwise),),
@@ -64,12 +72,14 @@ _ENCODERS: dict[str, tuple[tuple[int, _Encoder], ...]] = {
 _SHORT = 1 << 14
 _STARTED = {MODE_MIXING, MODE_WIDE}
 """Modes that may begin with coefficients of the record."""
-_DECODERS = {
+_DECODERS: dict[int, Callable[..., NDArray[np.int32]]] = {
     MODE_PREDICTIVE: decode_predictive,
     MODE_BLOCKWISE: decode_blockwise,
     MODE_MIXING: decode_mixing,
     MODE_WIDE: decode_wide,
 }
+_STOPPED = {MODE_BLOCKWISE, MODE_MIXING, MODE_WIDE}
+"""Modes whose decoders can stop where what is wanted ends."""
 _LOSSY_DECODERS = {
     MODE_TRANSFORM: decode_transform,
     MODE_BOUNDED: decode_bounded,
@@ -154,17 +164,18 @@ def _encode_residual(
     samples: NDArray[np.int32], group: Group, plan: ChunkPlan, layers: Sequence[SanLayer]
 ) -> _Residual:
     known = regressors(samples.shape, group, layers)
-    exact = partial(_encode_exact, plan.level, ())
+    exact = partial(_encode_exact, plan.level, _bare(group))
     if plan.loss is not None:
-        lossy = _encode_lossy(samples, known, plan.loss.of(group.channels), exact)
+        loss = plan.loss.of(group.channels), transform_start(group)
+        lossy = _encode_lossy(samples, known, *loss, exact)
         if lossy is not None and len(lossy.payload) < raw_size(samples):
             return lossy
-    return _Residual(*_encode_exact(plan.level, group.starts, samples, *known), samples)
+    return _Residual(*_encode_exact(plan.level, group, samples, *known), samples)
 
 
 def _encode_exact(  # noqa: PLR0917
     level: str,
-    starts: Starts,
+    group: Group,
     samples: NDArray[np.int32],
     clock: float,
     san: NDArray[np.int32],
@@ -175,7 +186,7 @@ def _encode_exact(  # noqa: PLR0917
     best, smallest, residual = MODE_RAW, raw_size(samples), b""
     # What adapts has to learn first: on a short chunk, what is sent may be worth its bits.
     for mode, encode in tried if samples.shape[1] <= _SHORT else tried[:1]:
-        coded = encode(samples, clock, san, beats, n_kernels, *_starting(mode, starts))
+        coded = encode(samples, clock, san, beats, n_kernels, *_starting(mode, group))
         if len(coded) < smallest:
             best, smallest, residual = mode, len(coded), coded
     if level != "fast" and difference_bits(samples) < WORTH_A_TRIAL * 8 * smallest:
@@ -185,28 +196,61 @@ def _encode_exact(  # noqa: PLR0917
     return best, residual if best != MODE_RAW else encode_raw(samples)
 
 
-def _starting(mode: int, starts: Starts) -> tuple[Starts, ...]:
-    return (starts,) if mode in _STARTED else ()
+def _bare(group: Group) -> Group:
+    """Give a group of which nothing is known but its leads."""
+    return replace(group, starts=(), primer=None)
+
+
+def _starting(mode: int, group: Group) -> tuple[Any, ...]:
+    """Give the last arguments of a lossless mode: what its leads begin with."""
+    if mode not in _STARTED:
+        return ()
+    if mode != MODE_WIDE or group.primer is None:
+        return (group.starts,)
+    return group.starts, group.primer.entry.wide
+
+
+def transform_start(group: Group) -> TransformStart | None:
+    """Give what a lossy residual of a group begins with."""
+    return group.primer.entry.transform if group.primer is not None else None
 
 
 def _encode_lossy(
-    samples: NDArray[np.int32], known: Known, loss: LeadLoss, exact: Encoder
+    samples: NDArray[np.int32],
+    known: Known,
+    loss: LeadLoss,
+    start: TransformStart | None,
+    exact: Encoder,
 ) -> _Residual | None:
     """Code as the loss says: by coefficients alone, with corrections, or in steps."""
     if loss.max_errors is None:
-        return _Residual(MODE_TRANSFORM, *encode_transform(samples, *known, loss))
+        return _Residual(MODE_TRANSFORM, *encode_transform(samples, *known, loss, start))
     if not loss.steps.any():
         return _Residual(MODE_STEPPED, encode_stepped(samples, known, loss, exact))
-    bounded = encode_bounded(samples, *known, loss)
+    bounded = encode_bounded(samples, *known, loss, start)
     return None if bounded is None else _Residual(MODE_BOUNDED, *bounded)
 
 
-def decode_chunk(
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a chunk: the first ``n_frames`` frames of some channels."""
+
+    n_frames: int
+    channels: frozenset[int]
+
+    def extent(self, group: Group) -> Extent:
+        """Give what of a group has to be decoded for that."""
+        places = [i for i, channel in enumerate(group.channels) if channel in self.channels]
+        return max(places, default=-1) + 1, self.n_frames * group.samples_per_frame
+
+
+def decode_chunk(  # noqa: PLR0917
     payload: bytes,
     recording_of: Recording,
     plan: ChunkPlan,
     n_frames: int,
     session: SynthesisSession | None,
+    wanted: Wanted | None = None,
 ) -> tuple[Recording, tuple[SanLayer, ...]]:
     """Give back the samples of one span, and its SAN layers in the order of the plan's.
 
@@ -215,6 +259,8 @@ def decode_chunk(
     recording_of : Recording
         Name, frequency and channels; its samples do not matter.
     n_frames : int
+    wanted : Wanted, optional
+        Where that is not everything. Samples that were not wanted are 0.
 
     Raises
     ------
@@ -224,7 +270,8 @@ def decode_chunk(
     signals: list[NDArray[np.int32]] = [np.zeros(0, np.int32)] * len(recording_of.channels)
     found: list[SanLayer] = []
     for part in take_parts(payload, recording_of.name, plan, n_frames, session):
-        for channel, decoded in zip(part.group.channels, _decode_residual(part), strict=True):
+        samples = decode_residual(part, None if wanted is None else wanted.extent(part.group))
+        for channel, decoded in zip(part.group.channels, samples, strict=True):
             signals[channel] = decoded
         found += part.layers
     return replace(recording_of, signals=tuple(signals)), tuple(found)
@@ -282,6 +329,39 @@ def decode_layers(
     return tuple(found)
 
 
+def read_activations(
+    payload: bytes, name: str, plan: ChunkPlan, n_frames: int
+) -> tuple[Activations, ...]:
+    """Give the activations of the layers of one span, without principal amplitudes.
+
+    Nothing is reconstructed and no residual is decoded.
+
+    Raises
+    ------
+    CorruptError
+        The payload does not decode to its activations.
+    """
+    reader = ByteReader(payload, name)
+    found: list[Activations] = []
+    for number, group in enumerate(plan.groups):
+        for san in plan.layers:
+            if san.group == number:
+                found.append(_take_activations(reader, san, n_frames * group.samples_per_frame))
+                if san.details is not None:
+                    reader.counted("principal amplitudes", reader.remaining)
+        if len(found) == len(plan.layers):
+            break
+        reader.u8("residual mode")
+        reader.counted("residual", reader.remaining)
+    return tuple(found)
+
+
+def _take_activations(reader: ByteReader, san: SanPlan, n_samples: int) -> Activations:
+    coded = reader.counted("activations", reader.remaining)
+    limit = n_samples + san.bank.n_taps
+    return decode_activations(coded, san.bank.n_kernels, len(san.leads), limit)
+
+
 def _take_layers(
     reader: ByteReader,
     plan: ChunkPlan,
@@ -294,9 +374,7 @@ def _take_layers(
         if san.group != group:
             continue
         assert session is not None
-        coded = reader.counted("activations", reader.remaining)
-        limit = shape[1] + san.bank.n_taps
-        activations = decode_activations(coded, san.bank.n_kernels, len(san.leads), limit)
+        activations = _take_activations(reader, san, shape[1])
         if san.details is not None:
             coded = reader.counted("principal amplitudes", reader.remaining)
             found = decode_details(coded, activations.kernel, san.details)
@@ -305,19 +383,35 @@ def _take_layers(
     return layers
 
 
-def _decode_residual(part: ChunkPart) -> NDArray[np.int32]:
+def decode_residual(part: ChunkPart, until: Extent | None = None) -> NDArray[np.int32]:
+    """Give the (n_leads, n_samples) samples of a part; CorruptError where it is damaged.
+
+    Samples beyond ``until`` may be 0.
+    """
     n_samples = part.shape[1]
+    if until is not None and part.mode in _STOPPED:
+        return _decode_until(part, until)
     known = regressors(part.shape, part.group, part.layers)
     if part.mode == MODE_STEPPED:
-        return decode_stepped(part.residual, n_samples, known, partial(_decode_exact, ()))
+        return decode_stepped(
+            part.residual, n_samples, known, partial(_decode_exact, _bare(part.group))
+        )
     lossy = _LOSSY_DECODERS.get(part.mode)
     if lossy is not None:
-        return lossy(part.residual, n_samples, *known)
-    return _decode_exact(part.group.starts, part.mode, part.residual, n_samples, *known)
+        return lossy(part.residual, n_samples, *known, transform_start(part.group))
+    return _decode_exact(part.group, part.mode, part.residual, n_samples, *known)
+
+
+def _decode_until(part: ChunkPart, until: Extent) -> NDArray[np.int32]:
+    if min(until) < 1:
+        return np.zeros(part.shape, np.int32)
+    known = regressors(part.shape, part.group, part.layers)
+    starting = _starting(part.mode, part.group)
+    return _DECODERS[part.mode](part.residual, part.shape[1], *known, *starting, until=until)
 
 
 def _decode_exact(  # noqa: PLR0917
-    starts: Starts,
+    group: Group,
     mode: int,
     residual: bytes,
     n_samples: int,
@@ -334,4 +428,4 @@ def _decode_exact(  # noqa: PLR0917
     if decode is None:
         known = sorted({MODE_RAW, MODE_STEPPED, MODE_DISCRETE, *_DECODERS, *_LOSSY_DECODERS})
         raise UnsupportedError(f"residual mode {mode}, this version knows {known}")
-    return decode(residual, n_samples, clock, san, beats, n_kernels, *_starting(mode, starts))
+    return decode(residual, n_samples, clock, san, beats, n_kernels, *_starting(mode, group))

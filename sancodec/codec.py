@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol
@@ -28,7 +29,7 @@ from sancodec.planning import EncodingPlan, chunk_frames_of, context_frames, pla
 from sancodec.progress import Progress, told
 from sancodec.recording import Recording, RecordSource
 from sancodec.report import SignalReport
-from sancodec.runtime import SynthesisSession, shared_session
+from sancodec.runtime import SynthesisSession, open_session
 from sancodec.sample_hash import SampleHash
 from sancodec.spans import WideSpan, wide_spans
 from sancodec.structure.record import with_derived
@@ -140,7 +141,7 @@ def encode_stream(
     """
     if source.n_frames < 1 or not source.channels:
         raise RecordError(f"{source.name}: no samples; there is nothing to encode")
-    session = session or shared_session("cpu")
+    session = session or open_session("cpu")
     if carried:
         header, plan, pieces = _carried_pieces(source, config)
     elif isinstance(config.fidelity, Lossless):
@@ -193,21 +194,45 @@ def _exact_pieces(
 ) -> tuple[Header, EncodingPlan, _Pieces]:
     chunk_frames = chunk_frames_of(source, config)
     base, plan = _plan(source, config, session, chunk_frames)
+    if source.n_frames <= chunk_frames and config.level == "default":
+        begun = plan.begun(base.channels, config.primer, lossless=True)
+        if begun is not None:
+            return _smaller_of((plan, begun), source, base, session, chunk_frames)
     spans = wide_spans(source, base, chunk_frames, context_frames(plan.chunks))
     encode = functools.partial(_encode_span, plan, session)
     return _header(source, plan, chunk_frames), plan, map_in_order(encode, spans, n_jobs)
+
+
+def _smaller_of(
+    plans: Sequence[EncodingPlan],
+    source: RecordSource,
+    base: RecordSource,
+    session: SynthesisSession,
+    chunk_frames: int,
+) -> tuple[Header, EncodingPlan, _Pieces]:
+    """Give the smallest coding of a record of one chunk, of equal ones the first."""
+    coded = []
+    for plan in plans:
+        (wide,) = wide_spans(source, base, chunk_frames, context_frames(plan.chunks))
+        writer = ContainerWriter(io.BytesIO(), _header(source, plan, chunk_frames))
+        piece = _encode_span(plan, session, wide)
+        writer.add_chunk(piece[1].payload)
+        coded.append((writer.n_bytes, plan, piece))
+    _, plan, piece = min(coded, key=lambda own: own[0])
+    return _header(source, plan, chunk_frames), plan, iter([piece])
 
 
 def _lossy_pieces(
     source: RecordSource, config: CodecConfig, encoder: LossyEncoder, n_beside: int
 ) -> tuple[Header, EncodingPlan, _Pieces]:
     chunk_frames = encoder.chunk_frames
-    plan = plan_record(source, config, encoder.session, chunk_frames)
+    plan = _begun(plan_record(source, config, encoder.session, chunk_frames), source, config)
     header_of = functools.partial(_header, source, chunk_frames=chunk_frames)
     file = LossyFile(source, config.fidelity, encoder, header_of, n_beside)
     coded = file.search(plan)
     if not isinstance(config.fidelity, SanOnly) and encoder.is_whole():
         encoder, coded = _with_structure(source, config, file, coded)
+    coded = replace(file, encoder=encoder).also_unprimed(coded)
     file.check(coded)
     plan = replace(coded.plan, signals=coded.signals)
     return file.header(coded), plan, encoder.pieces(coded)
@@ -227,11 +252,19 @@ def _with_structure(
     searched = structure if stepped else structure.without_grids()
     for own, search in [*ways, (searched, LossyFile.search_beside)]:
         base, plan = _base_plan(source, own, config, encoder.session, encoder.chunk_frames)
+        plan = _begun(plan, base, config)
         way = replace(file, encoder=file.encoder.on_base(base))
         better = search(way, plan, coded)
         if better is not coded:
             encoder, coded = way.encoder, better
     return encoder, coded
+
+
+def _begun(plan: EncodingPlan, source: RecordSource, config: CodecConfig) -> EncodingPlan:
+    """Give the plan of a lossy record with what a primer has for its groups."""
+    if isinstance(config.fidelity, SanOnly):
+        return plan
+    return plan.begun(source.channels, config.primer, lossless=False) or plan
 
 
 def _plan(

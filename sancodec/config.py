@@ -28,6 +28,9 @@ class CodecConfig:
         Where kernels come from: ``"model"``, ``"fit"`` (fitted to the record and stored in the
         file), or ``"auto"``: fitted where that pays, else from the model; from the model where
         that was named.
+    primer : str
+        What short records begin with that other records taught: ``"auto"`` takes a shipped
+        primer where it is for such signals and pays; ``"none"``; or the path of a primer.
     level : str
         ``"default"``; ``"fast"``: about as small, decoded several times as fast; or ``"max"``:
         smaller, at a tenth of the speed of default.
@@ -47,6 +50,7 @@ class CodecConfig:
 
     model: str = "auto"
     kernels: str = "auto"
+    primer: str = "auto"
     level: str = "default"
     chunk_seconds: float | None = None
     fidelity: Fidelity = field(default_factory=Lossless)
@@ -57,6 +61,8 @@ class CodecConfig:
             raise ConfigError("model: empty, expected auto, none, a name or a path")
         if self.candidates and self.model != "auto":
             raise ConfigError(f"candidates: model {self.model} leaves nothing to try")
+        if not self.primer:
+            raise ConfigError("primer: empty, expected auto, none, a name or a path")
         if self.kernels not in KERNEL_SOURCES:
             raise ConfigError(
                 f"kernels: {self.kernels!r}, expected one of {', '.join(KERNEL_SOURCES)}"

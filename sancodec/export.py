@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sancodec.chunk import MODE_BOUNDED, MODE_TRANSFORM, ChunkPart
+from sancodec.chunk import MODE_BOUNDED, MODE_TRANSFORM, ChunkPart, transform_start
 from sancodec.errors import ConfigError
 from sancodec.formats.output import PendingFiles
 from sancodec.layers import SanLayer, SanPlan, regressors
+from sancodec.pages.layer import layer_page
 from sancodec.residual.coder import FRACTION_BITS
 from sancodec.residual.transform.bounded import take_bounded
 from sancodec.residual.transform.coding import TransformCode, take_transform
@@ -40,7 +41,9 @@ class Exported:
     left_out: str
 
 
-def export_file(file: SanFile | SegmentedFile, directory: Path, *, force: bool = False) -> Exported:
+def export_file(
+    file: SanFile | SegmentedFile, directory: Path, *, force: bool = False, page: bool = False
+) -> Exported:
     """Write the SAN layer of a file, and its transform layer, for ONNX Runtime.
 
     Parameters
@@ -51,11 +54,14 @@ def export_file(file: SanFile | SegmentedFile, directory: Path, *, force: bool =
         Made if it is not there.
     force : bool
         Whether files that exist are overwritten.
+    page : bool
+        Whether ``san.html`` is written as well, which makes the SAN layer in a browser.
 
     Raises
     ------
     ConfigError
-        The file has neither a SAN layer nor a transform layer, or several segments.
+        The file has neither a SAN layer nor a transform layer, or several segments; or it has no
+        SAN layer for a page.
     CorruptError
         A chunk is damaged.
     OutputError
@@ -69,9 +75,15 @@ def export_file(file: SanFile | SegmentedFile, directory: Path, *, force: bool =
     parts, left_out = _parts_of(file)
     if not parts and not file.plan.layers:
         raise ConfigError(f"{file.name}: has no SAN layer, and {left_out}: nothing to export")
-    written = {"activations.npz": _packed(_activations(file))}
+    if page and not file.plan.layers:
+        raise ConfigError(f"{file.name}: has no SAN layer for a page to make")
+    activations = _activations(file)
+    written = {"activations.npz": _packed(activations)}
     if file.plan.layers:
         written["san.onnx"] = _shipped("models/placement.onnx")
+    if page:
+        made = layer_page(file.header.name, written["san.onnx"], activations, _made(file))
+        written["san.html"] = made.encode()
     if parts:
         written["coefficients.npz"] = _packed(_coefficients(parts))
         written["transform.onnx"] = _shipped("models/transform.onnx")
@@ -135,6 +147,15 @@ def _activations(file: SanFile) -> Arrays:
     return arrays
 
 
+def _made(file: SanFile) -> dict[tuple[int, int], NDArray[np.int32]]:
+    """Give what the decoder makes of each layer in each chunk, by their numbers."""
+    return {
+        (number, chunk): layer.reconstruction
+        for chunk in range(len(file.container.chunks))
+        for number, layer in enumerate(file.layers(chunk))
+    }
+
+
 def _layer(plan: SanPlan, chunks: Mapping[int, SanLayer]) -> Arrays:
     found = [layer.activations for layer in chunks.values()]
     bank = plan.expanded
@@ -162,7 +183,7 @@ def _coefficients(parts: list[tuple[int, ChunkPart]]) -> Arrays:
     for i, (chunk, part) in enumerate(parts):
         clock, _, beats, n_kernels = regressors(part.shape, part.group, part.layers)
         own: Arrays = {"chunk": np.array(chunk), "channels": np.array(part.group.channels)}
-        known = part.shape, clock, beats, n_kernels
+        known = part.shape, clock, beats, n_kernels, transform_start(part.group)
         if part.mode == MODE_BOUNDED:
             bounded = take_bounded(part.residual, *known)
             code = bounded.transform

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict
 
 from sancodec import models
 from sancodec.config import CodecConfig
@@ -16,9 +16,10 @@ from sancodec.errors import VerifyError
 from sancodec.fidelity import Lossless
 from sancodec.formats.arrays import write_wfdb
 from sancodec.formats.edf import EdfRecord
-from sancodec.formats.exports import EXPORTS, ORIGINAL, WFDB, are_of, export, folder_of
+from sancodec.formats.exports import EXPORTS, ORIGINAL, are_of, export, folder_of
 from sancodec.formats.originals import Originals
 from sancodec.formats.output import pending
+from sancodec.formats.primers import Primer
 from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import restore
 from sancodec.formats.segmented import open_record
@@ -30,19 +31,18 @@ from sancodec.recording import Recording, RecordSpans
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
 from sancodec.removal import remove_originals
 from sancodec.report import Report, SignalReport
-from sancodec.runtime import shared_session
-from sancodec.salvage import LostSpan, Salvage, SegmentedSalvage
+from sancodec.runtime import open_session
 from sancodec.san.kernels import KernelBank
 from sancodec.san_file import SanFile
 from sancodec.segmented_file import SegmentedFile, open_stream
 
 __all__ = [
     "decode_file",
+    "decode_opened",
     "delete_originals",
     "encode_file",
     "inspect_file",
     "open_file",
-    "salvage_file",
     "verify_file",
 ]
 
@@ -96,7 +96,7 @@ def encode_file(
     source = open_source(record, fs=fs, keep_time=keep_time, share=_may_share(config))
     beside = [*(find_annotations(source.files) if with_annotations else []), *attach]
     side_files = side_sources(beside, source.files)
-    encoder = RecordEncoder(config=config, session=shared_session(provider), jobs=jobs)
+    encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
     encoding, verifying = _halves(progress) if verify else (progress, None)
     with pending(target, force) as stream:
         signals = encoder.encode(source, side_files, stream, encoding)
@@ -183,7 +183,7 @@ def decode_file(
         One of ``exports.FORMATS``: the original files of the whole record, or else a new
         WFDB record; WFDB in any case; or one file.
     model : str, optional
-        Name or path of the model, where the file needs one that is not shipped.
+        Name or path of the model or primer, where the file needs one that is not shipped.
 
     Raises
     ------
@@ -193,96 +193,63 @@ def decode_file(
         A file exists or cannot be written.
     """
     with open_file(source, provider=provider, model=model, jobs=jobs) as file:
-        whole = start == 0 and stop in {None, file.n_frames}
-        originals = Originals()
-        if whole and layer == "signal" and are_of(file.originals, fmt):
-            originals = file.originals
-        if originals.record_files:
-            return restore_file(file, directory, force=force, progress=progress)
-        stop = file.n_frames if stop is None else stop
-        spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
-        name = file.header.name + ("_san" if layer == "san" else "")
-        made = _new_record(file, name, stop - start, spans)
-        if fmt in EXPORTS:
-            return export(fmt, directory, made, force=force)
-        folder = folder_of(directory)
-        beside = restore(originals, (), folder, force=force, name=file.name)
-        return _write_wfdb(folder, made, force=force) + beside
+        return decode_opened(
+            file,
+            directory,
+            force=force,
+            layer=layer,
+            start=start,
+            stop=stop,
+            fmt=fmt,
+            progress=progress,
+        )
 
 
-def _new_record(
+def decode_opened(
+    file: SanFile | SegmentedFile,
+    directory: Path | BinaryIO,
+    *,
+    force: bool = False,
+    layer: str = "signal",
+    start: int = 0,
+    stop: int | None = None,
+    fmt: str = ORIGINAL,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Do for a file that is open what ``decode_file`` does."""
+    whole = start == 0 and stop in {None, file.n_frames}
+    originals = Originals()
+    if whole and layer == "signal" and are_of(file.originals, fmt):
+        originals = file.originals
+    if originals.record_files:
+        return restore_file(file, directory, force=force, progress=progress)
+    stop = file.n_frames if stop is None else stop
+    spans = counted(file.spans(start, stop, layer=layer), stop - start, progress)
+    name = file.header.name + ("_san" if layer == "san" else "")
+    made = new_record(file, name, stop - start, spans)
+    if fmt in EXPORTS:
+        return export(fmt, directory, made, force=force)
+    folder = folder_of(directory)
+    beside = restore(originals, (), folder, force=force, name=file.name)
+    return write_new_record(folder, made, force=force) + beside
+
+
+def new_record(
     file: SanFile | SegmentedFile, name: str, n_frames: int, spans: Iterator[Recording]
 ) -> RecordSpans:
-    """Give spans of a file as a record of another name."""
+    """Give spans of a file as a record of another name, to be written."""
     header = file.header
     return RecordSpans(
         name=name, fs=header.fs, channels=header.channels, n_frames=n_frames, spans=spans
     )
 
 
-def _write_wfdb(
+def write_new_record(
     folder: Path, made: RecordSpans, *, force: bool, with_lost: bool = False
 ) -> list[Path]:
+    """Write a new WFDB record; parameters and errors as of ``arrays.write_wfdb``."""
     parts = made.name, made.fs, made.channels, made.spans
     return write_wfdb(folder, *parts, force=force, with_lost=with_lost)
-
-
-@dataclass(frozen=True)
-class Salvaged:
-    """What was written of a damaged file, and what is lost of it.
-
-    Attributes
-    ----------
-    paths : list of Path
-    n_frames : int
-        Frames that were asked for.
-    lost : list of LostSpan
-    problem : str
-        What is wrong with the index; empty where it is whole.
-    """
-
-    paths: list[Path]
-    n_frames: int
-    lost: list[LostSpan]
-    problem: str
-
-
-def salvage_file(
-    source: Path | BinaryIO,
-    directory: Path,
-    *,
-    provider: str = "auto",
-    force: bool = False,
-    start: int = 0,
-    stop: int | None = None,
-    fmt: str = WFDB,
-    model: str | None = None,
-    progress: Progress | None = None,
-) -> Salvaged:
-    """Write what is left of a damaged .san file as a new record, NAME_salvaged.
-
-    Lost samples have WFDB's value for samples that are not there: the least of the format, which
-    no sample that came back then has. In an array they are -2**31.
-
-    Parameters are those of ``decode_file``.
-
-    Raises
-    ------
-    CorruptError
-        The header is damaged, or nothing is left.
-    OutputError
-        A file exists or cannot be written.
-    """
-    with open_file(source, provider=provider, model=model, damaged=True) as file:
-        stop = file.n_frames if stop is None else stop
-        salvage = SegmentedSalvage(file) if isinstance(file, SegmentedFile) else Salvage(file)
-        spans = counted(salvage.spans(start, stop), stop - start, progress)
-        made = _new_record(file, f"{file.header.name}_salvaged", stop - start, spans)
-        if fmt in EXPORTS:
-            paths = export(fmt, directory, made, force=force)
-        else:
-            paths = _write_wfdb(directory, made, force=force, with_lost=True)
-        return Salvaged(paths, stop - start, salvage.lost, salvage.problem)
 
 
 def verify_file(
@@ -317,20 +284,27 @@ def open_file(
     name = str(source) if isinstance(source, Path) else name_of(source)
     stream = open_san(source) if isinstance(source, Path) else source
     try:
-        finder = _finder(model)
-        yield open_stream(
-            stream, name, provider=provider, find_model=finder, jobs=jobs, damaged=damaged
-        )
+        finders = _finders(model)
+        yield open_stream(stream, name, provider=provider, jobs=jobs, damaged=damaged, **finders)
     finally:
         if isinstance(source, Path):
             stream.close()
 
 
-def _finder(model: str | None) -> Callable[[str], KernelBank] | None:
+class _Finders(TypedDict, total=False):
+    find_model: Callable[[str], KernelBank]
+    find_primer: Callable[[str], Primer]
+
+
+def _finders(model: str | None) -> _Finders:
+    """Give what finds a model or primer that was named: that one, whatever a file asks for."""
     if model is None:
-        return None
+        return {}
+    if models.is_primer(Path(model)):
+        primer = models.load_primer(model)
+        return {"find_primer": lambda _: primer}
     bank, _ = models.load(model)
-    return lambda _: bank
+    return {"find_model": lambda _: bank}
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:

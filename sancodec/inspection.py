@@ -65,7 +65,7 @@ def open_san(path: Path) -> BinaryIO:
 def inspect_stream(stream: BinaryIO, name: str) -> tuple[Report, list[Span]]:
     """Give the report of a seekable stream, and its spans; errors as of ``inspect_file``."""
     if is_bundle(stream):
-        return _inspect_segments(BundleReader(stream, name), name)
+        return inspect_bundle(BundleReader(stream, name), name)
     return _inspect_one(stream, name)
 
 
@@ -75,7 +75,8 @@ def _inspect_one(stream: BinaryIO, name: str) -> tuple[Report, list[Span]]:
     return report_of(reader, sum(span.n_bytes for span in spans), name), spans
 
 
-def _inspect_segments(bundle: BundleReader, name: str) -> tuple[Report, list[Span]]:
+def inspect_bundle(bundle: BundleReader, name: str) -> tuple[Report, list[Span]]:
+    """Give the report of a file of several segments, and its spans."""
     table = bundle.table
     first, *last = bundle.account()
     spans, reports = [first], []

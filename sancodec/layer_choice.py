@@ -21,9 +21,9 @@ from sancodec.san.whitening import Whitener
 from sancodec.signal_types import UNKNOWN, clock_of, identify
 
 # In seconds of an ECG: of slower signals as much more, of faster ones as much less.
-_FIT_SECONDS = 180.0
+_FIT_SECONDS = 360.0
 _MIN_FIT_SECONDS = 60.0
-_N_FIT_SPANS = 4
+_N_FIT_SPANS = 24
 _MAX_FIT_SAMPLES = 1 << 22
 # Beats are alike, and so are the parts of a record of them; of other signals more has to be seen,
 # and what was seen says less of the rest.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.formats.parameters import ORDER_FILE, ORDER_REVERSED, partition
+from sancodec.formats.primers import PrimerEntry
 from sancodec.recording import Channel, Recording
 from sancodec.residual.coder import FRACTION_BITS
 from sancodec.residual.loss import Loss
@@ -26,13 +27,26 @@ from sancodec.structure.structure import Structure
 _UNIT_BITS = UNIT.bit_length() - 1
 
 
+@dataclass(frozen=True, eq=False)
+class GroupPrimer:
+    """What a group begins with that other records taught.
+
+    ``digest`` is that of the primer, in hexadecimal; ``number`` that of the entry in it.
+    """
+
+    digest: str
+    number: int
+    entry: PrimerEntry
+
+
 @dataclass(frozen=True)
 class Group:
     """Channels with the same number of samples per frame, coded with each other's help.
 
     ``channels`` are their numbers in the record, in the order of coding; ``fs`` is their
     sampling frequency in Hz; ``order`` says how that order was made. ``starts`` are, of each lead
-    or of none, the coefficients that chunks begin with, as ``residual.context`` has them.
+    or of none, the coefficients that chunks begin with, as ``residual.context`` has them;
+    ``primer`` is what they begin with instead, where that is not of the record.
     """
 
     channels: tuple[int, ...]
@@ -40,6 +54,7 @@ class Group:
     fs: float
     order: int = ORDER_FILE
     starts: tuple[tuple[int, ...], ...] = ()
+    primer: GroupPrimer | None = None
 
     def reversed(self) -> Group:
         """Give the group with its channels coded from the last to the first."""

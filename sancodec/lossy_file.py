@@ -96,6 +96,21 @@ class LossyFile:
             return coded
         return self._search(plan.without_layers()).better_than(coded)
 
+    def also_unprimed(self, coded: Coded) -> Coded:
+        """Give the better of a coding and one without a primer.
+
+        That is searched for where it would be no larger with the same loss.
+        """
+        plan, loss = coded.plan.unprimed(), coded.plan.chunks.loss
+        if plan is None:
+            return coded
+        plain = self.encoder.run(plan, loss)
+        if [c.payload for c in plain.chunks] == [c.payload for c in coded.chunks]:
+            return plain
+        if self.size(plain) > self.size(coded):
+            return coded
+        return self._search(plan).better_than(coded)
+
     def check(self, coded: Coded) -> None:
         """Raise ConfigError where a coding is larger than it may be."""
         if isinstance(self.fidelity, TargetSize) and self.size(coded) > self._most_bytes():

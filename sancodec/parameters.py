@@ -20,8 +20,10 @@ from sancodec.formats.parameters import (
     SanParameters,
     decode_parameters,
 )
+from sancodec.formats.primers import Primer
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.layers import ChunkPlan, Group, SanPlan, groups_of
+from sancodec.primed import encode_primers, with_primers
 from sancodec.residual.loss import LeadLoss
 from sancodec.residual.template import Beats, beats_of
 from sancodec.residual.transform.coding import decode_transform, encode_transform
@@ -55,7 +57,8 @@ class ModelName(NamedTuple):
 def parameters_of(plan: ChunkPlan, names: Sequence[ModelName]) -> CodecParameters:
     """Give what the header says of a plan; ``names`` are the models of its layers."""
     starts, details = encode_starts(plan.groups), _encode_layers_details(plan.layers)
-    return replace(_parameters_of(plan, names), starts=starts, details=details)
+    primer = encode_primers(plan.groups)
+    return replace(_parameters_of(plan, names), starts=starts, details=details, primer=primer)
 
 
 def _parameters_of(plan: ChunkPlan, names: Sequence[ModelName]) -> CodecParameters:
@@ -242,7 +245,10 @@ def _with_starts(groups: Sequence[Group], starts: bytes, name: str) -> tuple[Gro
 
 
 def plan_of(
-    header: Header, name: str, find_model: Callable[[str], KernelBank] = models.find
+    header: Header,
+    name: str,
+    find_model: Callable[[str], KernelBank] = models.find,
+    find_primer: Callable[[str], Primer] = models.find_primer,
 ) -> ChunkPlan:
     """Give the plan by which the chunks of a file are decoded.
 
@@ -250,19 +256,22 @@ def plan_of(
     ----------
     find_model : callable
         Gives the kernels for the begin of a digest, in hexadecimal.
+    find_primer : callable
+        Gives the primer for the begin of a digest, in hexadecimal.
 
     Raises
     ------
     CorruptError
         The parameters contradict the header.
     ModelError
-        The model that the file names is not there.
+        The model or the primer that the file names is not there.
     """
     parameters = decode_parameters(header.parameters, len(header.channels), name)
     structure = structure_in(header, parameters, name)
     if structure is not None:
         header = base_header(header, structure)
     groups = _with_starts(_groups_of(header, parameters, name), parameters.starts, name)
+    groups = with_primers(groups, parameters.primer, name, find_primer)
     layers = []
     sources = _kernel_sources(header, parameters, name)
     for san, source in zip(parameters.layers, sources, strict=True):

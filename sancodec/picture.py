@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def draw_layers(picture: LayerPicture, target: Path) -> None:
     OSError
         ``target`` cannot be written.
     """
-    figure = _figure(10, 7)
+    figure = new_figure(10, 7)
     figure.suptitle(picture.title)
     axes = figure.subplots(4, 1, sharex=True)
     time = np.arange(picture.original.size) / picture.fs
@@ -145,7 +145,7 @@ def draw_kernels(bank: KernelBank, title: str, target: Path) -> None:
     """
     n_columns = min(bank.n_kernels, _MAX_COLUMNS)
     n_rows = -(-bank.n_kernels // n_columns)
-    figure = _figure(0.4 + 2.0 * n_columns, 0.4 + 1.3 * n_rows)
+    figure = new_figure(0.4 + 2.0 * n_columns, 0.4 + 1.3 * n_rows)
     figure.suptitle(title)
     axes = np.ravel(figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False))
     seconds = (np.arange(bank.n_taps) - bank.centre) / bank.fs
@@ -156,7 +156,7 @@ def draw_kernels(bank: KernelBank, title: str, target: Path) -> None:
     for axis in axes[bank.n_kernels :]:
         axis.set_axis_off()
     figure.supxlabel("seconds")
-    _save(figure, target, dpi=70)
+    save_figure(figure, target, dpi=70)
 
 
 def draw_rates(curves: Mapping[str, Sequence[tuple[float, float]]], target: Path) -> None:
@@ -176,7 +176,7 @@ def draw_rates(curves: Mapping[str, Sequence[tuple[float, float]]], target: Path
     """
     from matplotlib.ticker import FuncFormatter  # noqa: PLC0415
 
-    figure = _figure(7, 5)
+    figure = new_figure(7, 5)
     axis = figure.subplots()
     for name, points in curves.items():
         rates, errors = zip(*sorted(points), strict=True)
@@ -190,7 +190,7 @@ def draw_rates(curves: Mapping[str, Sequence[tuple[float, float]]], target: Path
     axis.set_xlabel("bits/sample, whole files")
     axis.set_ylabel("PRDN (%), mean of the leads")
     axis.legend(fontsize="small", ncols=1 + (len(curves) - 1) // _LEGEND_ROWS)
-    _save(figure, target)
+    save_figure(figure, target)
 
 
 _MAX_COLUMNS = 4
@@ -200,7 +200,7 @@ _LEGEND_ROWS = 16
 _WITHOUT_DATE: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".png": {"Software": None}}
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
     """Give an empty figure of so many inches."""
     # Imported here: decoding and inspecting never draw, and must start at once.
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
@@ -211,9 +211,18 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _save(figure: Any, target: Path, dpi: int = 110) -> None:
+def save_figure(figure: Any, target: Path | BinaryIO, dpi: int = 110, fmt: str = "") -> None:
+    """Write a figure; the suffix of its file, or ``fmt``, chooses the format.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written, or its suffix names no format.
+    """
+    suffix = f".{fmt}" if fmt else Path(str(target)).suffix.lower()
     try:
-        figure.savefig(target, dpi=dpi, metadata=_WITHOUT_DATE.get(target.suffix.lower()))
+        metadata = _WITHOUT_DATE.get(suffix)
+        figure.savefig(target, dpi=dpi, format=suffix[1:] or None, metadata=metadata)
     except (OSError, ValueError) as error:
         raise OutputError(f"{target}: cannot be written ({error})") from error
 

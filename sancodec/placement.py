@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,79 @@ class Placement:
     def width(self) -> int:
         """Number of sums of each record."""
         return self.n_samples + self.n_taps
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Several placements as one, ragged: the rows of their results stand behind one another.
+
+    Attributes
+    ----------
+    bank : (n_rows, n_taps) int32
+        The banks of all of them, each once; those of fewer taps end in zeros.
+    row, position : (n_activations,) int64
+        Position counts from the first sum of all.
+    amplitude : (n_activations,) int32
+    n_sums : int
+        Sums of all rows together.
+    """
+
+    bank: NDArray[np.int32]
+    row: NDArray[np.int64]
+    amplitude: NDArray[np.int32]
+    position: NDArray[np.int64]
+    n_sums: int
+
+    @classmethod
+    def of(cls, placements: Sequence[Placement]) -> Batch:
+        """Put placements together, at least one; each was checked when it was made."""
+        n_taps = max(placement.n_taps for placement in placements)
+        firsts, bank = _join_banks([placement.bank for placement in placements], n_taps)
+        rows, positions, n_sums = [], [], 0
+        for placement, first in zip(placements, firsts, strict=True):
+            width = placement.n_samples + n_taps
+            rows.append(placement.row + first)
+            positions.append(n_sums + placement.record * width + placement.position)
+            n_sums += placement.n_records * width
+        return cls(
+            bank,
+            np.concatenate(rows),
+            np.concatenate([placement.amplitude for placement in placements]),
+            np.concatenate(positions),
+            n_sums,
+        )
+
+    @property
+    def n_taps(self) -> int:
+        """Number of taps of each row of the bank."""
+        return int(self.bank.shape[1])
+
+    def split(
+        self, sums: NDArray[np.int32], placements: Sequence[Placement]
+    ) -> Iterator[NDArray[np.int32]]:
+        """Give the (n_records, n_samples + n_taps) sums of each placement, of (n_sums,) of all."""
+        first = 0
+        for placement in placements:
+            width = placement.n_samples + self.n_taps
+            stop = first + placement.n_records * width
+            yield sums[first:stop].reshape(placement.n_records, width)[:, : placement.width]
+            first = stop
+
+
+def _join_banks(
+    banks: Sequence[NDArray[np.int32]], n_taps: int
+) -> tuple[list[int], NDArray[np.int32]]:
+    """Give the first row of each bank among all rows, and all rows with so many taps."""
+    known: dict[int, int] = {}
+    rows: list[NDArray[np.int32]] = []
+    n_rows = 0
+    for bank in banks:
+        # Records of one archive share a bank, which is one array then.
+        if id(bank) not in known:
+            known[id(bank)] = n_rows
+            rows.append(np.pad(bank, ((0, 0), (0, n_taps - bank.shape[1]))))
+            n_rows += len(bank)
+    return [known[id(bank)] for bank in banks], np.concatenate(rows)
 
 
 def place_in_numpy(placement: Placement) -> NDArray[np.int32]:

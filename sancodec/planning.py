@@ -15,7 +15,8 @@ from sancodec.layer_choice import LayerChoice
 from sancodec.layer_search import LayerSearch, Trial, no_activations
 from sancodec.layers import ChunkPlan, Group, groups_of, leads_of
 from sancodec.parameters import ModelName, encode_starts
-from sancodec.recording import Recording, RecordSource
+from sancodec.primed import begun
+from sancodec.recording import Channel, Recording, RecordSource
 from sancodec.report import SignalReport, say_kernels
 from sancodec.residual.wide import learn_starts
 from sancodec.runtime import SynthesisSession
@@ -83,6 +84,23 @@ class EncodingPlan:
             for signal in self.signals
         )
         return replace(self, chunks=replace(self.chunks, layers=()), searches=(), signals=signals)
+
+    def begun(
+        self, channels: Sequence[Channel], primer: str, *, lossless: bool
+    ) -> EncodingPlan | None:
+        """Give the plan with what a primer has for its groups; parameters as of ``primed``."""
+        groups = begun(self.chunks.groups, channels, primer, lossless=lossless)
+        return self._with_groups(groups) if groups is not None else None
+
+    def unprimed(self) -> EncodingPlan | None:
+        """Give the plan without what a primer has for its groups; None where it has nothing."""
+        groups = self.chunks.groups
+        if all(group.primer is None for group in groups):
+            return None
+        return self._with_groups([replace(group, primer=None) for group in groups])
+
+    def _with_groups(self, groups: Sequence[Group]) -> EncodingPlan:
+        return replace(self, chunks=replace(self.chunks, groups=tuple(groups)))
 
     def without_optional(self, activations: Sequence[Activations]) -> list[Activations] | None:
         """Give activations without those of optional layers; None where these have none."""

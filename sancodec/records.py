@@ -23,6 +23,7 @@ from sancodec.formats.segmented import SegmentedRecord
 from sancodec.formats.source_files import SourceFile
 from sancodec.formats.sources import AnyRecord, ArrayRecord
 from sancodec.formats.wfdb import WfdbRecord
+from sancodec.primed import finder_of
 from sancodec.progress import Progress, told
 from sancodec.recording import Recording
 from sancodec.report import SignalReport
@@ -73,7 +74,13 @@ class RecordEncoder:
         """Read back what was written; VerifyError unless all of it comes back."""
         stream.seek(0)
         try:
-            file = open_stream(stream, name, provider=self.session.provider, jobs=self.jobs)
+            file = open_stream(
+                stream,
+                name,
+                provider=self.session.provider,
+                find_primer=finder_of(self.config.primer),
+                jobs=self.jobs,
+            )
             check_file(file, progress)
         except CorruptError as error:
             raise VerifyError(

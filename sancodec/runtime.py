@@ -10,25 +10,39 @@ import contextlib
 import ctypes
 import functools
 import io
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.errors import ConfigError, ModelError, ProviderError
-from sancodec.placement import Placement, place_in_numpy
+from sancodec.placement import Batch, Placement, place_in_numpy
 
 Provider = Literal["auto", "cpu", "cuda"]
 PROVIDERS: tuple[Provider, ...] = ("auto", "cpu", "cuda")
 
 MAX_MODEL_BYTES = 64 << 20
-# Bounds the int64 indices that the graph makes of one run: 8 MiB.
-_MAX_TAPS_PER_RUN = 1 << 20
-_MAX_ACTIVATIONS_PER_RUN = 8_000
+
+
+class _Limits(NamedTuple):
+    """What one run takes: activations; taps, for each of which the graph makes an index; sums."""
+
+    activations: int
+    taps: int
+    sums: int
+
+
+_LIMITS = {
+    # Indices of 8 MiB, sums of 4 MiB: more does not stay in a cache, and takes longer.
+    "cpu": _Limits(8_000, 1 << 20, 1 << 20),
+    # A run costs as much as many sums do: indices and sums of 128 MiB each.
+    "cuda": _Limits(1 << 20, 1 << 24, 1 << 25),
+}
 _FATAL_ONLY = 4
 _WARNINGS = 2
 
@@ -44,6 +58,7 @@ class SynthesisSession:
 
     def __init__(self, provider: Literal["cpu", "cuda"]) -> None:
         self.provider = provider
+        self._limits = _LIMITS[provider]
         graph = resources.files("sancodec.models").joinpath("placement.onnx")
         try:
             content = graph.read_bytes()
@@ -64,22 +79,71 @@ class SynthesisSession:
         ProviderError
             The provider fails, for instance for want of memory.
         """
-        n_activations = len(placement.row)
-        step = max(1, min(_MAX_ACTIVATIONS_PER_RUN, _MAX_TAPS_PER_RUN // placement.n_taps))
-        sums = self._run(placement, slice(0, step))
-        for start in range(step, n_activations, step):
-            sums += self._run(placement, slice(start, start + step))
+        whole = placement.n_records, placement.n_samples
+        step = self._step(placement.n_taps)
+        sums = self._run(placement, slice(0, step), placement.record, *whole)
+        for start in range(step, len(placement.row), step):
+            sums += self._run(placement, slice(start, start + step), placement.record, *whole)
         return sums
 
-    def _run(self, placement: Placement, part: slice) -> NDArray[np.int32]:
+    def place_all(self, placements: Iterable[Placement]) -> Iterator[NDArray[np.int32]]:
+        """Do for many placements what ``place`` does for each, several of them in each run.
+
+        Yields
+        ------
+        (n_records, n_samples + n_taps) int32
+
+        Raises
+        ------
+        ProviderError
+            The provider fails, for instance for want of memory.
+        """
+        for some in self._batches(placements):
+            if len(some) == 1:
+                yield self.place(some[0])
+                continue
+            batch = Batch.of(some)
+            none = np.zeros(len(batch.row), np.int64)
+            sums = self._run(batch, slice(None), none, 1, batch.n_sums - batch.n_taps)
+            yield from batch.split(sums[0], some)
+
+    def _batches(self, placements: Iterable[Placement]) -> Iterator[list[Placement]]:
+        """Give as many placements at a time as one run takes."""
+        waiting: list[Placement] = []
+        n_activations = n_sums = n_taps = 0
+        for own in placements:
+            n_taps = max(n_taps, own.n_taps)
+            n_activations += len(own.row)
+            n_sums += own.n_records * (own.n_samples + n_taps)
+            too_many = n_activations > self._step(n_taps) or n_sums > self._limits.sums
+            if too_many and waiting:
+                yield waiting
+                waiting, n_taps, n_activations = [], own.n_taps, len(own.row)
+                n_sums = own.n_records * own.width
+            waiting.append(own)
+        if waiting:
+            yield waiting
+
+    def _step(self, n_taps: int) -> int:
+        """Give how many activations one run takes."""
+        return max(1, min(self._limits.activations, self._limits.taps // n_taps))
+
+    def _run(
+        self,
+        placed: Placement | Batch,
+        part: slice,
+        record: NDArray[np.int64],
+        n_records: int,
+        n_samples: int,
+    ) -> NDArray[np.int32]:
         feeds = {
-            "bank": placement.bank,
-            "row": placement.row[part],
-            "amplitude": placement.amplitude[part],
-            "position": placement.position[part],
-            "record": placement.record[part],
-            "n_records": np.array(placement.n_records, np.int64),
-            "n_samples": np.array(placement.n_samples, np.int64),
+            "bank": placed.bank,
+            "row": placed.row[part],
+            "amplitude": placed.amplitude[part],
+            "position": placed.position[part],
+            "record": record[part],
+            "n_records": np.array(n_records, np.int64),
+            "n_samples": np.array(n_samples, np.int64),
         }
         try:
             (sums,) = self._session.run(["sums"], feeds)
@@ -88,8 +152,11 @@ class SynthesisSession:
         return np.asarray(sums, np.int32)
 
 
+@functools.cache
 def open_session(provider: str = "auto") -> SynthesisSession:
     """Open a session on the wanted provider; ``auto`` takes CUDA where it works, else the CPU.
+
+    It is opened once for a process, and takes calls of several threads.
 
     Raises
     ------
@@ -110,13 +177,9 @@ def open_session(provider: str = "auto") -> SynthesisSession:
         return SynthesisSession("cpu")
 
 
-@functools.cache
-def shared_session(provider: str = "auto") -> SynthesisSession:
-    """Give the session of this process on a provider; errors as of ``open_session``.
-
-    It knows nothing of the records that it is used for, and takes longer to open than some take.
-    """
-    return open_session(provider)
+# A child of a fork has none of the threads that a session may have begun.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=open_session.cache_clear)
 
 
 def read_graph(path: Path) -> tuple[NDArray[np.int32], dict[str, str]]:

@@ -4,27 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import BinaryIO
+from functools import cached_property, partial
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 
-from sancodec.base import base_of, decode_base, decode_base_layers
+from sancodec import models
+from sancodec.activation_table import ActivationTable, Kernel, kernels_of, tabulate
+from sancodec.base import (
+    base_of,
+    decode_base,
+    decode_base_layers,
+    read_base_activations,
+    take_base_parts,
+)
 from sancodec.carried import CarriedSignals
-from sancodec.chunk import ChunkPart, decode_chunk, decode_layers, take_parts
+from sancodec.chunk import (
+    ChunkPart,
+    Wanted,
+    decode_chunk,
+    decode_layers,
+    read_activations,
+    take_parts,
+)
 from sancodec.errors import ChecksumError, ConfigError, CorruptError
 from sancodec.formats.container import ContainerReader
 from sancodec.formats.damaged import DamagedReader
+from sancodec.formats.header import Header
 from sancodec.formats.originals import Originals, RecordShape
+from sancodec.formats.primers import Primer
 from sancodec.formats.restoration import describe
+from sancodec.inspection import report_of
 from sancodec.layers import SanLayer, to_adc_units
 from sancodec.parallel import jobs_of, map_in_order
 from sancodec.parameters import plan_of
+from sancodec.record_file import RecordFile
 from sancodec.recording import Channel, Recording, lacking
-from sancodec.runtime import SynthesisSession, shared_session
+from sancodec.report import Report
+from sancodec.runtime import SynthesisSession, open_session
 from sancodec.sample_hash import SampleHash
 from sancodec.san.kernels import KernelBank
-from sancodec.signal_view import Sliceable
+from sancodec.san.synthesis import Activations
 
 LAYERS = ("signal", "san")
 
@@ -33,7 +53,10 @@ _MAX_NAMES = 12
 _N_REMEMBERED, _MAX_REMEMBERED = 4, 1 << 20
 
 
-class SanFile(Sliceable):
+_Kept = TypeVar("_Kept")
+
+
+class SanFile(RecordFile):
     """A .san file that is open for reading; samples are decoded chunk by chunk, as asked for.
 
     Parameters
@@ -46,6 +69,8 @@ class SanFile(Sliceable):
         Where the SAN layer is reconstructed: ``"auto"``, ``"cpu"`` or ``"cuda"``.
     find_model : callable, optional
         Gives the kernels for a digest, where the file names a model that is not shipped.
+    find_primer : callable, optional
+        Gives the primer for a digest, where the file names one that is not shipped.
     jobs : int or None
         Threads that decode chunks; None for one on each processor.
     damaged : bool
@@ -57,6 +82,8 @@ class SanFile(Sliceable):
         The file is damaged, or not a .san file.
     """
 
+    header: Header
+
     def __init__(
         self,
         source: BinaryIO,
@@ -64,6 +91,7 @@ class SanFile(Sliceable):
         *,
         provider: str = "auto",
         find_model: Callable[[str], KernelBank] | None = None,
+        find_primer: Callable[[str], Primer] | None = None,
         jobs: int | None = 1,
         damaged: bool = False,
     ) -> None:
@@ -75,10 +103,12 @@ class SanFile(Sliceable):
         self._source = source
         self._provider = provider
         self._session: SynthesisSession | None = None
-        self._recent = lru_cache(_N_REMEMBERED)(lambda i: self._signal((i, self._payload(i))))
+        self._recent: dict[int, Recording] = {}
+        self._touched_once: dict[int, bytes] = {}
+        self._all_channels = frozenset(range(len(self.header.channels)))
         self._carried: CarriedSignals | None = None
-        plan = (self.header, name) if find_model is None else (self.header, name, find_model)
-        self.plan = plan_of(*plan)
+        finders = find_model or models.find, find_primer or models.find_primer
+        self.plan = plan_of(self.header, name, *finders)
 
     @property
     def n_frames(self) -> int:
@@ -89,6 +119,32 @@ class SanFile(Sliceable):
     def channels(self) -> tuple[Channel, ...]:
         """The channels, in the order of the record."""
         return self.header.channels
+
+    @property
+    def report(self) -> Report:
+        """The figures of the file, as ``sancodec inspect`` gives them."""
+        n_bytes = sum(span.n_bytes for span in self.container.account())
+        return report_of(self.container, n_bytes, self.name)
+
+    @cached_property
+    def activations(self) -> ActivationTable:
+        """The activations of the whole record as a table, read without decoding a sample.
+
+        Empty where the file has no SAN layer. Principal amplitudes of lossy files are left out.
+
+        Raises
+        ------
+        CorruptError
+            A chunk is damaged; the message names it.
+        """
+        chunks = self.container.chunks
+        found = ((entry.start, self._activations(i)) for i, entry in enumerate(chunks))
+        return tabulate(self.plan, self.channels, self.fs, found if self.plan.layers else ())
+
+    @cached_property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """The kernels of the record, numbered as the table of activations has it."""
+        return kernels_of(self.plan, self.channels, self.activations)
 
     @property
     def originals(self) -> Originals:
@@ -108,18 +164,49 @@ class SanFile(Sliceable):
             A chunk is damaged; the message names it. Or, where the whole record was asked for,
             its samples have another hash.
         """
+        return self.read_channels(*self._check_span(start, stop), self._all_channels)
+
+    def read_channels(self, start: int, stop: int, channels: frozenset[int]) -> Recording:
+        """Give frames as ``read`` does; other channels than these may be 0 everywhere."""
         start, stop = self._check_span(start, stop)
-        whole = start == 0 and stop == self.n_frames
         touched = self._touched(start, stop)
-        if whole or len(touched) > _N_REMEMBERED or self._chunk_samples > _MAX_REMEMBERED:
-            spans = self.spans(start, stop)
+        if channels == self._all_channels and (start, stop) == (0, self.n_frames):
+            spans = self.hashed(self.spans())
         else:
             self._open()
-            decoded = map_in_order(
-                self._recent, iter(touched), max(min(self._jobs, len(touched)), 1)
-            )
-            spans = self._parts(start, stop, decoded)
-        return join(self._empty(), list(self.hashed(spans) if whole else spans))
+            # Prepared here: streams take one reader at a time.
+            decoders = (self._near(i, stop, channels) for i in touched)
+            jobs = max(min(self._jobs, len(touched)), 1)
+            spans = self._parts(start, stop, map_in_order(_call, decoders, jobs))
+        return join(self._empty(), list(spans))
+
+    def _near(self, i: int, stop: int, channels: frozenset[int]) -> Callable[[], Recording]:
+        """Give what decodes chunk ``i`` as far as is needed for the frames before ``stop``.
+
+        Who looks at a part of a chunk for the second time will look at more of it: then it is
+        decoded whole, and remembered.
+        """
+        found = self._recent.get(i)
+        if found is not None:
+            return lambda: found
+        entry = self.container.chunks[i]
+        n_frames = min(stop - entry.start, entry.n_frames)
+        part = n_frames < entry.n_frames or channels != self._all_channels
+        payload = self._touched_once.get(i)
+        if part and payload is None:
+            payload = self._payload(i)
+            _remember(self._touched_once, i, payload)
+            return partial(self._until, i, payload, Wanted(n_frames, channels))
+        return partial(self._whole, i, self._payload(i) if payload is None else payload)
+
+    def _until(self, i: int, payload: bytes, wanted: Wanted) -> Recording:
+        return self._decode(i, payload, wanted)[0]
+
+    def _whole(self, i: int, payload: bytes) -> Recording:
+        decoded = self._signal((i, payload))
+        if self._chunk_samples <= _MAX_REMEMBERED:
+            _remember(self._recent, i, decoded)
+        return decoded
 
     def spans(
         self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
@@ -170,25 +257,30 @@ class SanFile(Sliceable):
         return self._decode_layers(i, self._payload(i))
 
     def parts(self, i: int) -> list[ChunkPart]:
-        """Give the parts of chunk ``i``, of a file without a structure; residuals as coded.
+        """Give the parts of chunk ``i``, or of its base leads; residuals as coded.
 
-        None where the original files hold the samples.
+        None where the original files hold the samples, or samples are raw beside a structure.
         """
-        assert self.plan.structure is None
         n_frames, payload = self.container.chunks[i].n_frames, self._payload(i)
         if not payload:
             return []
         session = self._open()
         with self._naming(i):
+            if self.plan.structure is not None:
+                n_channels = len(self.channels)
+                return take_base_parts(payload, n_channels, self.plan, n_frames, session)
             return list(take_parts(payload, self.header.name, self.plan, n_frames, session))
 
-    def _decode(self, i: int, payload: bytes) -> tuple[Recording, tuple[SanLayer, ...]]:
+    def _decode(
+        self, i: int, payload: bytes, wanted: Wanted | None = None
+    ) -> tuple[Recording, tuple[SanLayer, ...]]:
         if not payload:
             return self._carried_chunk(i), ()
-        n_frames, session = self.container.chunks[i].n_frames, self._open()
-        decode = decode_chunk if self.plan.structure is None else decode_base
+        chunk = payload, self._empty(), self.plan, self.container.chunks[i].n_frames, self._open()
         with self._naming(i):
-            return decode(payload, self._empty(), self.plan, n_frames, session)
+            if self.plan.structure is not None:
+                return decode_base(*chunk)
+            return decode_chunk(*chunk, wanted)
 
     def _carried_chunk(self, i: int) -> Recording:
         header, entry = self.header, self.container.chunks[i]
@@ -197,6 +289,17 @@ class SanFile(Sliceable):
         span = range(entry.start, entry.start + entry.n_frames)
         with self._naming(i):
             return self._carried.read(header.name, header.fs, header.channels, span)
+
+    def _activations(self, i: int) -> tuple[Activations, ...]:
+        """Give the activations of chunk ``i``, layer by layer, or of none where it has none."""
+        n_frames, payload = self.container.chunks[i].n_frames, self._payload(i)
+        if not payload:
+            return ()
+        name, plan = self.header.name, self.plan
+        with self._naming(i):
+            if plan.structure is not None:
+                return read_base_activations(payload, name, plan, len(self.channels), n_frames)
+            return read_activations(payload, name, plan, n_frames)
 
     def _decode_layers(self, i: int, payload: bytes) -> tuple[SanLayer, ...]:
         session = self._open()
@@ -262,9 +365,13 @@ class SanFile(Sliceable):
             signals=tuple(signals),
         )
 
+    def use(self, session: SynthesisSession) -> None:
+        """Reconstruct SAN layers with this session from now on."""
+        self._session = session
+
     def _open(self) -> SynthesisSession | None:
         if self.plan.layers and self._session is None:
-            self._session = shared_session(self._provider)
+            self._session = open_session(self._provider)
         return self._session
 
     def _empty(self) -> Recording:
@@ -278,6 +385,17 @@ class SanFile(Sliceable):
         leads = ", ".join(names[:_MAX_NAMES] + ["..."] * (len(names) > _MAX_NAMES))
         of = f" of {leads}" if leads else ""
         return f"chunk {i} (record {self.header.name}, {first:.1f} s to {last:.1f} s{of})"
+
+
+def _call(decode: Callable[[], Recording]) -> Recording:
+    return decode()
+
+
+def _remember(memory: dict[int, _Kept], key: int, value: _Kept) -> None:
+    """Keep a value, and no more than the last few."""
+    memory[key] = value
+    for old in list(memory)[:-_N_REMEMBERED]:
+        memory.pop(old, None)
 
 
 def join(empty: Recording, spans: list[Recording]) -> Recording:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.activation_table import ActivationTable, Kernel, empty_table, join_tables
 from sancodec.errors import ConfigError, CorruptError, RecordError
-from sancodec.formats.bundle import BundleReader, Segment, is_bundle
-from sancodec.formats.dat_formats import MISSING
+from sancodec.formats.bundle import BundleReader, Segment, SegmentTable, is_bundle
 from sancodec.formats.originals import Originals, RecordShape
+from sancodec.formats.primers import Primer
 from sancodec.formats.restoration import describe
+from sancodec.formats.wfdb_objects import Excerpt
+from sancodec.inspection import inspect_bundle
+from sancodec.record_file import RecordFile, in_units, is_missing, missing_values
 from sancodec.recording import NO_SAMPLE, Channel, Recording, lacking
+from sancodec.report import Report
 from sancodec.san.kernels import KernelBank
 from sancodec.san_file import SanFile, join
-from sancodec.signal_view import Sliceable
 
 _MAX_READ_SAMPLES = 1 << 30
 _GAP_SAMPLES = 1 << 20
 _LIMITS = np.iinfo(np.int32)
 
 
-class SegmentedFile(Sliceable):
+class SegmentedFile(RecordFile):
     """A record of several segments; its samples are those that readers of WFDB assemble.
 
     Channels are those of the record's layout, or of its first segment. In gaps, and where a segment
@@ -37,7 +41,7 @@ class SegmentedFile(Sliceable):
         Seekable; stays open as long as this is used.
     name : str
         Name of the file, for messages.
-    provider, find_model, jobs, damaged
+    provider, find_model, find_primer, jobs, damaged
         As of SanFile.
 
     Raises
@@ -46,6 +50,8 @@ class SegmentedFile(Sliceable):
         The file is damaged, or not one of several segments.
     """
 
+    header: SegmentTable
+
     def __init__(
         self,
         source: BinaryIO,
@@ -53,6 +59,7 @@ class SegmentedFile(Sliceable):
         *,
         provider: str = "auto",
         find_model: Callable[[str], KernelBank] | None = None,
+        find_primer: Callable[[str], Primer] | None = None,
         jobs: int | None = 1,
         damaged: bool = False,
     ) -> None:
@@ -61,7 +68,12 @@ class SegmentedFile(Sliceable):
         self.bundle = BundleReader(source, name)
         self.header = self.bundle.table
         self._open = partial(
-            SanFile, provider=provider, find_model=find_model, jobs=jobs, damaged=damaged
+            SanFile,
+            provider=provider,
+            find_model=find_model,
+            find_primer=find_primer,
+            jobs=jobs,
+            damaged=damaged,
         )
         # Records have thousands of segments: those looked at last stay open.
         self.member = lru_cache(4)(self._open_member)
@@ -106,6 +118,50 @@ class SegmentedFile(Sliceable):
             if own.channels[place].samples_per_frame != channel.samples_per_frame:
                 raise CorruptError(f"{where}: other samples per frame of {channel.name}")
         return file
+
+    @property
+    def report(self) -> Report:
+        """The figures of the file, as ``sancodec inspect`` gives them."""
+        return inspect_bundle(self.bundle, self.name)[0]
+
+    @cached_property
+    def activations(self) -> ActivationTable:
+        """The activations of all segments, at their places in the record, as one table.
+
+        Kernels are those of all segments that are in the file, one after the other.
+
+        Raises
+        ------
+        CorruptError
+            A segment is damaged; the message names it.
+        """
+        firsts = self._first_kernels()
+        parts = [empty_table(self.fs, self.channels)]
+        offset = 0
+        for i, segment in enumerate(self.header.segments):
+            file = self.segment(i)
+            if file is not None and segment.member is not None:
+                part = file.activations.as_channels(self.channels, segment.channels)
+                parts.append(part.moved(offset, firsts[segment.member]))
+            offset += segment.n_frames
+        return join_tables(parts)
+
+    @cached_property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """The kernels of the segments that are in the file, one segment's after the other's.
+
+        Of a channel that is not the record's a kernel has nothing.
+        """
+        found: list[Kernel] = []
+        for i in range(self.n_members):
+            places = next(own.channels for own in self.header.segments if own.member == i)
+            found += [kernel.as_channels(places) for kernel in self.member(i).kernels]
+        return tuple(found)
+
+    def _first_kernels(self) -> list[int]:
+        """Give the number of the first kernel of each member."""
+        counts = [len(self.member(i).kernels) for i in range(self.n_members)]
+        return [sum(counts[:i]) for i in range(len(counts))]
 
     def read(self, start: int = 0, stop: int | None = None) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive), in ADC units of the record's channels.
@@ -169,9 +225,20 @@ class SegmentedFile(Sliceable):
                 done += span.n_frames
         return signals
 
-    def hashed(self, spans: Iterator[Recording]) -> Iterator[Recording]:
+    def _excerpt(self, start: int, stop: int) -> Excerpt:
+        return Excerpt(
+            name=self.record_name,
+            fs=self.fs,
+            channels=self.channels,
+            start=start,
+            n_frames=stop - start,
+            digital=None,
+            physical=self.physical(start, stop),
+        )
+
+    def hashed(self, spans: Iterable[Recording]) -> Iterator[Recording]:
         """Pass spans on: each segment that is read as a whole has been compared with its hash."""
-        return spans
+        return iter(spans)
 
     def _open_member(self, i: int) -> SanFile:
         return self._open(cast(BinaryIO, self.bundle.member(i)), f"{self.name}: member {i}")
@@ -214,8 +281,7 @@ class _Fit:
     """How the samples of a segment become those of its record."""
 
     def __init__(self, channels: tuple[Channel, ...], segment: Segment, file: SanFile) -> None:
-        formats = (own.format for own in file.originals.files for _ in own.samples_per_frame)
-        missing = [MISSING.get(fmt) for fmt in formats] or [None] * len(file.header.channels)
+        missing = missing_values(file.originals, len(file.header.channels))
         self._channels = channels
         self._places = segment.channels
         self._own = file.header.channels
@@ -249,13 +315,10 @@ class _Fit:
                 yield np.full(span.n_frames * channel.samples_per_frame, np.nan)
                 continue
             own, signal = self._own[place], span.signals[place]
-            values = (signal.astype(np.float64) - own.baseline) / own.adc_gain
-            yield np.where(self._lacks(place, signal), np.nan, values)
+            yield np.where(self._lacks(place, signal), np.nan, in_units(signal, own))
 
     def _lacks(self, place: int, signal: NDArray[np.int32]) -> NDArray[np.bool_]:
-        # What salvage marks as lost is NO_SAMPLE, whatever the format.
-        values = (NO_SAMPLE, self._missing[place])
-        return np.isin(signal, [value for value in values if value is not None])
+        return is_missing(signal, self._missing[place])
 
 
 def _whole_or_part(file: SanFile, first: int, last: int) -> Iterator[Recording]:
@@ -269,9 +332,18 @@ def open_stream(
     *,
     provider: str = "auto",
     find_model: Callable[[str], KernelBank] | None = None,
+    find_primer: Callable[[str], Primer] | None = None,
     jobs: int | None = 1,
     damaged: bool = False,
 ) -> SanFile | SegmentedFile:
     """Open a .san file of one or several segments; parameters and errors as of ``SanFile``."""
     kind = SegmentedFile if is_bundle(source) else SanFile
-    return kind(source, name, provider=provider, find_model=find_model, jobs=jobs, damaged=damaged)
+    return kind(
+        source,
+        name,
+        provider=provider,
+        find_model=find_model,
+        find_primer=find_primer,
+        jobs=jobs,
+        damaged=damaged,
+    )

@@ -45,6 +45,10 @@ class Sliceable(ABC):
     def read(self, start: int = 0, stop: int | None = None) -> Recording:
         """Give the frames ``start`` to ``stop`` (exclusive)."""
 
+    def read_channels(self, start: int, stop: int, channels: frozenset[int]) -> Recording:
+        """Give frames as ``read`` does; other channels than these may be 0 everywhere."""
+        return self.read(start, stop)
+
     @abstractmethod
     def spans(
         self, start: int = 0, stop: int | None = None, *, layer: str = "signal"
@@ -129,23 +133,37 @@ class SignalView:
             start, stop, step = rows.indices(len(self))
             wanted = range(start, stop, step)
             first, last = (min(wanted), max(wanted) + 1) if wanted else (0, 0)
-            span = self._source.read(first, last).samples
             # It begins with the first sample that is wanted, or, backwards, ends with it.
-            found = span[::step]
+            found = self._read(first, last, columns)[::step]
             return np.ascontiguousarray(found[:, columns])
         at = _index_of(rows, len(self), "sample")
-        sample: NDArray[np.int32] | np.int32 = self._source.read(at, at + 1).samples[0][columns]
+        sample: NDArray[np.int32] | np.int32 = self._read(at, at + 1, columns)[0][columns]
         return sample
+
+    def _read(self, start: int, stop: int, columns: Any) -> NDArray[np.int32]:
+        """Give samples of all leads; those of leads that were not asked for may be 0."""
+        numbers = np.atleast_1d(np.arange(self.shape[1])[columns])
+        wanted = frozenset(int(number) for number in numbers)
+        return self._source.read_channels(start, stop, wanted).samples
 
     def _columns(self, leads: Any) -> Any:
         """Give what NumPy takes for the leads that were named or counted."""
         if isinstance(leads, slice):
             return leads
         if isinstance(leads, Sequence | np.ndarray) and not isinstance(leads, str):
-            return [self._column(lead) for lead in leads]
-        return self._column(leads)
+            return [self.column(lead) for lead in leads]
+        return self.column(leads)
 
-    def _column(self, lead: Any) -> int:
+    def column(self, lead: Any) -> int:
+        """Give the number of a lead that is named or counted.
+
+        Raises
+        ------
+        ConfigError
+            There is no lead of that name, or more than one.
+        IndexError, TypeError
+            There is no lead of that number; it is no number.
+        """
         if not isinstance(lead, str):
             return _index_of(lead, self.shape[1], "lead")
         names = [channel.name for channel in self._source.channels]

@@ -1,8 +1,8 @@
 """Write the golden files: only when asked, and only when the format changed on purpose.
 
 ``python tests/make_golden.py [NAME...]`` makes the files named, or all of ``tests/golden/``, anew,
-and ``samples.json`` with the SHA-256 of their samples. What a released version wrote has to be
-decoded for ever: then new files get new names, and old ones stay.
+and ``samples.json`` with the SHA-256 of their samples; ``many`` is the golden pack. What a released
+version wrote has to be decoded for ever: then new files get new names, and old ones stay.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from edf_files import Signal, annotations, edf_bytes  # noqa: E402
+from vector_cases.parts import Draft, counted  # noqa: E402
 
 import sancodec  # noqa: E402
 from sancodec import (  # noqa: E402
@@ -31,10 +32,12 @@ from sancodec import (  # noqa: E402
     Recording,
     models,
 )
+from sancodec.array_codec import ArrayCodec  # noqa: E402
 from sancodec.fidelity import MaxError, MeanPrdn, SanOnly, TargetPrdn  # noqa: E402
 from sancodec.files import encode_file  # noqa: E402
 from sancodec.formats.dat import DatLayout, DatPacker  # noqa: E402
 from sancodec.formats.originals import make_mat_prolog  # noqa: E402
+from sancodec.formats.pack_writing import PackWriter  # noqa: E402
 from sancodec.sample_hash import SampleHash  # noqa: E402
 from sancodec.san.synthesis import resample  # noqa: E402
 from sancodec.simulate import Simulation, simulate_record  # noqa: E402
@@ -154,6 +157,41 @@ def dwelling() -> bytes:
     jumps = np.where(generator.random((2, 4000)) < 0.1, generator.integers(-3, 4, (2, 4000)), 0)
     record = _recording("dwelling", list(np.cumsum(jumps, axis=1)), 4000)
     return sancodec.encode(record, config=CodecConfig(model="none", chunk_seconds=8))
+
+
+def twelve(n_samples: int, seed: int) -> Recording:
+    """Twelve leads at 100 Hz, as an archive of short records has them, and named like them."""
+    generator = np.random.default_rng(seed)
+    simulation = Simulation(fs=100.0, duration_seconds=n_samples / 100.0)
+    record = simulate_record(simulation, generator)
+
+    def hum() -> NDArray[np.float64]:
+        noise = np.convolve(generator.normal(0, 10.0, n_samples + 8), np.hanning(8)[1:-1], "same")
+        return noise[:n_samples]
+
+    first, second = (0.3 * signal + hum() for signal in record.signals[:2])
+    limb = [first, second, second - first, -(first + second) / 2, first - second / 2]
+    chest = [(i * first + (5 - i) * second) / 4 + hum() for i in range(6)]
+    leads = np.rint([*limb, second - first / 2, *chest]).astype(np.int32)
+    names = ("I", "II", "III", "aVR", "aVL", "aVF", *(f"V{i}" for i in range(1, 7)))
+    channels = tuple(Channel(name=name, units="mV", adc_gain=1000.0) for name in names)
+    return Recording(name="twelve", fs=100.0, channels=channels, signals=tuple(leads))
+
+
+def primed() -> bytes:
+    """Twelve leads that begin with the entry of a shipped primer, named by its digest."""
+    encoded = sancodec.encode(twelve(300, 61))
+    with sancodec.open(encoded) as file:
+        assert file.plan.groups[0].primer is not None
+    return encoded
+
+
+def primed_lossy() -> bytes:
+    """The same with loss: contexts begin with what the primer has."""
+    encoded = sancodec.encode(twelve(300, 61), config=CodecConfig(fidelity=MeanPrdn(5.0)))
+    with sancodec.open(encoded) as file:
+        assert file.plan.groups[0].primer is not None
+    return encoded
 
 
 def _twitches(n_samples: int, width: float, seed: int) -> NDArray[np.float64]:
@@ -475,7 +513,35 @@ GOLDEN: dict[str, Callable[[], bytes]] = {
     "follows": follows,
     "san_only": san_only,
     "edf": edf,
+    "primed": primed,
+    "primed_lossy": primed_lossy,
 }
+
+
+def packed_files() -> dict[str, bytes]:
+    """Give the files of the golden pack by their names: golden ones, and some with kernels."""
+    names = ("edf", "near", "placed", "several", "short", "named")
+    files = {f"older/{name}": (FOLDER / f"{name}.san").read_bytes() for name in names}
+    kernels = [Draft(kernels=bytes(range(100)), record=counted(b"%d" % i)) for i in range(3)]
+    return files | {f"vectors/{i}": own.build() for i, own in enumerate(kernels)}
+
+
+def golden_pack() -> bytes:
+    """Pack files of all versions and kinds, with kernels that some of them share."""
+    target = io.BytesIO()
+    writer = PackWriter(target)
+    for name, content in packed_files().items():
+        writer.add(name, io.BytesIO(content))
+    writer.finish()
+    return target.getvalue()
+
+
+def array() -> NDArray[np.int64]:
+    """Three records of two leads, of integers that need 64 bits, the time axis in the middle."""
+    generator = np.random.default_rng(30)
+    samples = generator.integers(-(1 << 40), 1 << 40, (3, 50, 2)) // (1 << 30)
+    samples[1, 7] = (1 << 63) - 1, -(1 << 63)
+    return samples
 
 
 def sample_hash(recording: Recording) -> str:
@@ -489,11 +555,16 @@ def main(names: list[str]) -> None:
     """Write the golden files named, or all, and the hashes of their samples."""
     FOLDER.mkdir(exist_ok=True)
     hashes = json.loads((FOLDER / "samples.json").read_text()) if names else {}
-    for name in names or GOLDEN:
+    if "many" in names or not names:
+        (FOLDER / "many.sanpack").write_bytes(golden_pack())
+    for name in [own for own in names or GOLDEN if own != "many"]:
         encoded = GOLDEN[name]()
         (FOLDER / f"{name}.san").write_bytes(encoded)
         hashes[name] = sample_hash(sancodec.decode(encoded))
         print(f"{name}.san: {len(encoded)} bytes")
+    if not names:
+        codec = ArrayCodec(fs=250, level="fast", model="none", time_axis=1)
+        (FOLDER / "array.bin").write_bytes(codec.encode(array()))
     (FOLDER / "samples.json").write_text(json.dumps(hashes, indent=2) + "\n")
 
 

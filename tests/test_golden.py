@@ -13,6 +13,8 @@ import pytest
 from make_golden import (
     FOLDER,
     GOLDEN,
+    golden_pack,
+    packed_files,
     sample_hash,
     write_attached,
     write_edf,
@@ -20,6 +22,7 @@ from make_golden import (
     write_several,
     write_short,
 )
+from plain_reader.packs import read_pack
 
 import sancodec
 from sancodec.base import FORM_BASE
@@ -34,6 +37,7 @@ from sancodec.chunk import (
 from sancodec.errors import CorruptError, TruncatedError
 from sancodec.files import decode_file
 from sancodec.formats.container import ContainerReader
+from sancodec.formats.pack_parts import SHARED_KERNELS
 from sancodec.formats.restoration import RecordShape, describe
 from sancodec.formats.wire import ByteReader
 from sancodec.inspection import inspect_file
@@ -107,6 +111,15 @@ def test_damage_is_noticed_in_files_of_every_version(name: str) -> None:
             damaged[offset] ^= mask
             with pytest.raises(CorruptError):
                 read(bytes(damaged))
+
+
+def test_the_golden_pack_gives_back_what_was_packed() -> None:
+    encoded = (FOLDER / "many.sanpack").read_bytes()
+    with sancodec.open_pack(encoded) as pack:
+        found = {own.name: pack.reader.open(own).read() for own in pack.reader.members()}
+        assert {entry.kind for entry in pack.reader.shared.values()} == {SHARED_KERNELS}
+    assert found == packed_files() == read_pack(encoded)
+    assert golden_pack() == golden_pack()
 
 
 def test_no_hash_is_without_its_file() -> None:

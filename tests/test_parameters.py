@@ -124,8 +124,8 @@ def test_the_second_layout_is_left_to_records_that_need_it() -> None:
 
 
 def test_another_layout_is_left_to_a_newer_version() -> None:
-    with pytest.raises(UnsupportedError, match=r"x\.san: .* layout 6 .* newer"):
-        decode_parameters(b"\x00\x06" + bytes(9), 4, "x.san")
+    with pytest.raises(UnsupportedError, match=r"x\.san: .* layout 7 .* newer"):
+        decode_parameters(b"\x00\x07" + bytes(9), 4, "x.san")
 
 
 def detailed(counts: tuple[int, ...] = (2, 0, 1)) -> ChunkPlan:

@@ -15,6 +15,7 @@ import plain_reader
 import pytest
 from make_golden import (
     FOLDER,
+    array,
     write_attached,
     write_edf,
     write_files,
@@ -24,6 +25,7 @@ from make_golden import (
 )
 from numpy.typing import NDArray
 from plain_reader import RefusedError
+from plain_reader.arrays import read_array
 from plain_reader.container import read_container
 from plain_reader.reader import read_samples, sample_hash
 from plain_reader.restoration import restore
@@ -31,6 +33,7 @@ from plain_reader.wire import Fields
 
 import sancodec
 from sancodec import CodecConfig
+from sancodec.array_codec import ArrayCodec, decode_array
 from sancodec.files import encode_file
 
 HASHES = json.loads((FOLDER / "samples.json").read_text())
@@ -111,6 +114,21 @@ def test_files_of_large_corrections_are_read(tmp_path: Path) -> None:
         encode_file(header, target, CodecConfig(model="none"))
     files = restore(plain_reader.read(tmp_path / "restored.san"))
     assert files["restored.mat"] == (tmp_path / "restored.mat").read_bytes()
+
+
+def test_the_array_of_a_store_is_read() -> None:
+    content = (FOLDER / "array.bin").read_bytes()
+    np.testing.assert_array_equal(read_array(content), array())
+    np.testing.assert_array_equal(decode_array(content), array())
+
+
+@pytest.mark.parametrize("kind", ["i1", "u2", "u4", "u8", "?"])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_arrays_of_every_type_are_read(kind: str, axis: int) -> None:
+    most = 2 if kind == "?" else np.iinfo(kind).max
+    samples = np.random.default_rng(axis).integers(0, most, (2, 5, 3), np.uint64).astype(kind)
+    codec = ArrayCodec(fs=250, level="fast", model="none", time_axis=axis)
+    np.testing.assert_array_equal(read_array(codec.encode(samples)), samples)
 
 
 def check(encoded: bytes, samples: NDArray[np.int64]) -> None:

@@ -11,6 +11,11 @@ from sancodec.placement import MAX_SUMS, Placement, place_in_numpy
 from sancodec.runtime import SynthesisSession, open_session, read_graph
 
 
+@pytest.fixture(autouse=True)
+def no_session_is_open() -> None:
+    open_session.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def session() -> SynthesisSession:
     return open_session("cpu")

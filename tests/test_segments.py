@@ -17,7 +17,7 @@ import sancodec
 from sancodec.cli.main import main
 from sancodec.config import CodecConfig
 from sancodec.errors import ConfigError, CorruptError, RecordError, SancodecError, TruncatedError
-from sancodec.files import decode_file, encode_file, inspect_file, salvage_file, verify_file
+from sancodec.files import decode_file, encode_file, inspect_file, verify_file
 from sancodec.formats.bundle import (
     MAX_PLACES,
     BundleReader,
@@ -31,6 +31,7 @@ from sancodec.formats.listing import encode_originals
 from sancodec.formats.restoration import RecordShape, SourceFile, describe_whole
 from sancodec.formats.segmented import open_record
 from sancodec.recording import NO_SAMPLE, Channel
+from sancodec.salvaged import salvage_file
 from sancodec.segmented_file import SegmentedFile
 
 FAST = CodecConfig(level="fast", model="none")
@@ -241,6 +242,43 @@ def test_of_a_damaged_segment_the_others_are_salvaged(folder: Path, tmp_path: Pa
     np.testing.assert_array_equal(found[:900, 0], whole[0][:900])
     assert (found[900:1233] == NO_SAMPLE).all()
     np.testing.assert_array_equal(found[1233:, 1], whole[1][1233:])
+
+
+@pytest.mark.parametrize("damage", ["cut off", "changed", "cut within"])
+def test_without_the_table_each_segment_is_a_record(
+    folder: Path, tmp_path: Path, damage: str, capsys
+) -> None:
+    whole = (folder / "several.san").read_bytes()
+    with _opened(folder) as file:
+        members = [file.member(i).read() for i in range(file.n_members)]
+        end = file.bundle.offsets[-1] + file.header.member_sizes[-1]
+    changed = bytearray(whole)
+    changed[end + 9] ^= 1
+    san = tmp_path / "x.san"
+    san.write_bytes(
+        {"cut off": whole[:end], "changed": changed, "cut within": whole[: end - 9]}[damage]
+    )
+    with pytest.raises(ConfigError, match="only the whole file"):
+        salvage_file(san, tmp_path, start=3)
+    assert main(["decode", str(san), "--salvage", "-o", str(tmp_path)]) == 3
+    said = capsys.readouterr().err
+    assert f"{len(members)} segments were found" in said
+    assert f"0 of {sum(member.n_frames for member in members)} samples" in said
+    for member in members:
+        assert f"{member.name}_salvaged.hea" in said
+        found = wfdb.rdrecord(
+            str(tmp_path / f"{member.name}_salvaged"), physical=False, smooth_frames=False
+        )
+        for signal, original in zip(found.e_d_signal, member.signals, strict=True):
+            np.testing.assert_array_equal(signal, original)
+
+
+def test_where_no_segment_is_left_nothing_is_written(folder: Path, tmp_path: Path) -> None:
+    san = tmp_path / "x.san"
+    san.write_bytes((folder / "several.san").read_bytes()[:40])
+    with pytest.raises(CorruptError, match="no segment is left"):
+        salvage_file(san, tmp_path)
+    assert list(tmp_path.iterdir()) == [san]
 
 
 def _table(**changes: object) -> SegmentTable:

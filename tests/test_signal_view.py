@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sancodec.cli.main import main
 from sancodec.errors import ConfigError, RecordError
 from sancodec.formats.arrays import ArraySource
 from sancodec.recording import Channel, Recording
+from sancodec.simulate import Simulation, simulate_record
 
 ORIGINAL = record(4037, n_channels=3)
 SAMPLES = np.stack(ORIGINAL.signals, axis=1)
@@ -140,3 +142,42 @@ def test_damage_at_a_url_names_the_url(capsys: pytest.CaptureFixture[str]) -> No
     fsspec.filesystem("memory").pipe("/archive/cut.san", ENCODED[:-1])
     assert main(["verify", "memory://archive/cut.san"]) == 3
     assert "archive/cut.san" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("level", ["fast", "default", "max"])
+@pytest.mark.parametrize("reversed_order", [False, True])
+def test_what_is_decoded_no_further_than_needed_is_the_same(
+    level: str, reversed_order: bool
+) -> None:
+    """Of every place, and every lead, the same samples as of a file that is decoded whole."""
+    simulation = Simulation(duration_seconds=12.0, fs=250.0)
+    samples = simulate_record(simulation, np.random.default_rng(1)).samples
+    samples = np.ascontiguousarray(samples[:, ::-1]) if reversed_order else samples
+    encoded = encode(ArraySource(samples, fs=250), chunk_seconds=5, level=level, model="ecg")
+    assert sancodec.open(encoded).plan.layers
+    n = len(samples)
+    generator = np.random.default_rng(3)
+    for _ in range(5):
+        start = int(generator.integers(0, n - 1))
+        stop = int(generator.integers(start + 1, n + 1))
+        lead = int(generator.integers(0, samples.shape[1]))
+        file = sancodec.open(encoded)
+        np.testing.assert_array_equal(file[start:stop, lead], samples[start:stop, lead])
+        # Then it is remembered, and more is asked for.
+        np.testing.assert_array_equal(file[start:stop], samples[start:stop])
+        np.testing.assert_array_equal(sancodec.open(encoded)[:stop], samples[:stop])
+
+
+class _Slow(io.BytesIO):
+    """A stream that lets other threads in between its seeking and its reading."""
+
+    def read(self, n_bytes: int | None = -1) -> bytes:
+        time.sleep(0.002)
+        return super().read(n_bytes)
+
+
+def test_threads_that_decode_do_not_read_from_each_other() -> None:
+    for start in range(0, 3000, 300):
+        with sancodec.open(_Slow(ENCODED), jobs=4) as file:
+            np.testing.assert_array_equal(file[start : start + 350], SAMPLES[start : start + 350])
+            np.testing.assert_array_equal(file[start : start + 390], SAMPLES[start : start + 390])

@@ -154,3 +154,31 @@ def test_bytes_behind_a_zstd_frame_are_refused() -> None:
 
 def _read_all(reader: ByteReader) -> tuple[int, int, float, str]:
     return reader.u32("a"), reader.varint("b"), reader.f64("c"), reader.text("d", 3)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 40_000)), st.data())
+def test_many_numbers_are_those_that_single_ones_are(
+    numbers: list[int], data: st.DataObject
+) -> None:
+    """Of whole bytes, of changed ones, and of those that end too soon."""
+    writer = ByteWriter()
+    for number in numbers:
+        writer.varint(number)
+    encoded = bytearray(writer.getvalue())
+    if encoded and data.draw(st.booleans()):
+        encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
+    encoded = encoded[: data.draw(st.integers(0, len(encoded)))]
+    limit = data.draw(st.sampled_from([2**64 - 1, 200, 20_000]))
+
+    def taken(bulk: bool) -> object:
+        reader = ByteReader(bytes(encoded))
+        try:
+            if bulk:
+                found = reader.varints(len(numbers), "number", limit)
+            else:
+                found = [reader.varint("number", limit) for _ in numbers]
+        except CorruptError as error:
+            return type(error)
+        return found, reader.offset
+
+    assert taken(bulk=True) == taken(bulk=False)

@@ -17,7 +17,7 @@ from sancodec import models
 from sancodec.batch.job import Inputs, Job, Outcome, refuse_other
 from sancodec.batch.manifest import EMPTY, RECORD, Entry
 from sancodec.batch.places import open_tree
-from sancodec.batch.trees import LocalTree, Tree
+from sancodec.batch.trees import LocalTree, Tree, digest_of
 from sancodec.batch.walk import SourceRecord
 from sancodec.config import CodecConfig
 from sancodec.errors import ConfigError, EmptyRecordError
@@ -27,7 +27,7 @@ from sancodec.report import Report
 
 _PIECE_BYTES = 1 << 20
 _N_REMEMBERED = 64
-_NO_MODELS = ("auto", "none")
+_NO_FILES = ("auto", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +59,11 @@ class EncodeSettings:
 @functools.lru_cache(_N_REMEMBERED)
 def _digest_of(config: CodecConfig, own: tuple[tuple[str, str], ...]) -> str:
     said = config.to_json() | {"candidates": [digest for _, digest in own]}
-    if config.model not in _NO_MODELS:
-        # Wherever its file stands, and whatever stands there later.
+    # Wherever a file stands, and whatever stands there later.
+    if config.model not in _NO_FILES:
         said["model"] = models.load(config.model)[0].digest
+    if config.primer not in _NO_FILES and Path(config.primer).is_file():
+        said["primer"] = digest_of(Path(config.primer))
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

@@ -42,6 +42,7 @@ from sancodec.residual.blockwalk import (
     rehearse,
     take_model,
 )
+from sancodec.residual.coder import Extent, lengths_until
 from sancodec.residual.taps import Taps
 from sancodec.residual.template import Beats, TemplateState, new_template_state
 
@@ -272,8 +273,9 @@ def decode_blockwise(  # noqa: PLR0917
     san: NDArray[np.int32],
     beats: Sequence[Beats],
     n_kernels: int,
+    until: Extent | None = None,
 ) -> NDArray[np.int32]:
-    """Give back the (n_leads, n_samples) int32 samples of ``encode_blockwise``.
+    """Give back the (n_leads, n_samples) int32 samples of ``encode_blockwise``, or until an extent.
 
     Raises
     ------
@@ -284,11 +286,11 @@ def decode_blockwise(  # noqa: PLR0917
     coder = Coder(ladder(), new_contexts(N_FIELDS), np.zeros((3, 0), np.int64), cursor)
     leads = _Leads(n_samples, fs, san, beats, n_kernels)
     decoded = np.zeros((san.shape[0], n_samples), np.int32)
-    for lead in range(san.shape[0]):
-        samples = np.zeros(n_samples, np.int64)
+    for lead, length in enumerate(lengths_until(decoded.shape, until)):
+        samples = np.zeros(length, np.int64)
         if not leads.decode(words, lead, samples, coder):
             raise CorruptError(f"residual: lead {lead} does not decode to its samples")
-        decoded[lead] = samples
-    if not at_end(words, cursor):
+        decoded[lead, :length] = samples
+    if until is None and not at_end(words, cursor):
         raise CorruptError("residual: words are left after the last sample")
     return decoded

@@ -30,6 +30,27 @@ class Coder(NamedTuple):
     cursor: NDArray[np.int64]
 
 
+Extent = tuple[int, int]
+"""How many leads are wanted, in the order of coding, and how many samples of them."""
+# Blocks that a predictor learns from are shorter: what is wanted lies in whole ones.
+_MARGIN = 64
+
+
+def lengths_until(shape: tuple[int, int], until: Extent | None) -> list[int]:
+    """Give how many samples are to be decoded of each lead, so that what is wanted is there.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Number of leads, and of samples of each.
+    """
+    n_leads, n_samples = shape
+    if until is None:
+        return [n_samples] * n_leads
+    # Leads that others are predicted from are decoded whole.
+    return [n_samples] * (until[0] - 1) + [min(n_samples, until[1] + _MARGIN)] * (until[0] > 0)
+
+
 class Leads(Protocol):
     """The leads of a chunk; each call of ``code`` may use what those before have left."""
 
@@ -77,8 +98,16 @@ def encode_leads(leads: Leads, samples: NDArray[np.int32]) -> bytes:
     return words.astype("<u4").tobytes()
 
 
-def decode_leads(leads: Leads, payload: bytes, n_leads: int, n_samples: int) -> NDArray[np.int32]:
+def decode_leads(
+    leads: Leads, payload: bytes, shape: tuple[int, int], until: Extent | None = None
+) -> NDArray[np.int32]:
     """Give back the (n_leads, n_samples) int32 samples of ``encode_leads``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    until : Extent, optional
+        What is wanted, where that is not everything; the rest is 0.
 
     Raises
     ------
@@ -87,13 +116,13 @@ def decode_leads(leads: Leads, payload: bytes, n_leads: int, n_samples: int) -> 
     """
     words, cursor = words_of(payload, "residual")
     coder = Coder(density_table(), guess_table(), np.zeros((3, 0), np.int64), words, cursor)
-    decoded = np.zeros((n_leads, n_samples), np.int32)
-    for lead in range(n_leads):
-        samples = np.zeros(n_samples, np.int64)
+    decoded = np.zeros(shape, np.int32)
+    for lead, length in enumerate(lengths_until(shape, until)):
+        samples = np.zeros(length, np.int64)
         leads.code(lead, samples, 0, coder, True)
         if cursor[2] or samples.min() < LOWEST or samples.max() > HIGHEST:
             raise CorruptError(f"residual: lead {lead} does not decode to its samples")
-        decoded[lead] = samples
-    if not at_end(words, cursor):
+        decoded[lead, :length] = samples
+    if until is None and not at_end(words, cursor):
         raise CorruptError("residual: words are left after the last sample")
     return decoded

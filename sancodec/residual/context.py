@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.formats.primers import LeadStart, WideStart
 from sancodec.residual.coder import FRACTION_BITS
 from sancodec.residual.lead import differences, near_and_around
 from sancodec.residual.taps import Taps
@@ -57,7 +58,8 @@ class Contexts:
     """The contexts of the leads of one chunk, in the order of coding.
 
     ``starts`` are, of each lead or of none, coefficients to begin with in 1 / START_UNIT; a lead
-    that has another number of regressors in this chunk begins without.
+    that has another number of regressors in this chunk begins without. So it is with what a
+    primer has for each lead, or for none.
     """
 
     def __init__(  # noqa: PLR0917
@@ -68,6 +70,7 @@ class Contexts:
         beats: Sequence[Beats],
         n_kernels: int,
         starts: Sequence[Sequence[int]] = (),
+        primer: WideStart = (),
     ) -> None:
         self._n_samples = n_samples
         self._fs = fs
@@ -75,6 +78,7 @@ class Contexts:
         self._beats = beats
         self._n_kernels = n_kernels
         self._starts = starts
+        self._primer = primer
         self._differences: list[NDArray[np.float64]] = []
         self._san_differences: list[NDArray[np.float64]] = []
         self._magnitudes: list[NDArray[np.float64]] = []
@@ -114,6 +118,12 @@ class Contexts:
         if not self._starts or len(self._starts[lead]) != n_regressors:
             return np.zeros(0)
         return np.array(self._starts[lead], np.float64) / START_UNIT
+
+    def primed(self, lead: int, context: WideContext) -> LeadStart | None:
+        """Give what the primer has for a lead with the regressors of its context."""
+        n_regressors = int(context.taps.n_taps.sum()) - 1
+        found = self._primer[lead] if lead < len(self._primer) else ()
+        return next((start for start in found if start.n_regressors == n_regressors), None)
 
     def add(self, context: WideContext, magnitude: NDArray[np.float64]) -> None:
         """Note that a lead is known, and by how much its samples were missed."""

@@ -30,6 +30,7 @@ from sancodec.residual.binarisation import (
     new_value_coder,
     set_experts,
 )
+from sancodec.residual.coder import Extent, lengths_until
 from sancodec.residual.context import PAD, Contexts, WideContext
 from sancodec.residual.experts import (
     FIRST_SHARES,
@@ -257,8 +258,9 @@ def decode_mixing(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
     starts: Sequence[Sequence[int]] = (),
+    until: Extent | None = None,
 ) -> NDArray[np.int32]:
-    """Give back the (n_leads, n_samples) int32 samples of ``encode_mixing``.
+    """Give back the (n_leads, n_samples) int32 samples of ``encode_mixing``, or until an extent.
 
     Raises
     ------
@@ -268,12 +270,12 @@ def decode_mixing(  # noqa: PLR0917
     coder = decisions_of(payload, "residual")
     leads = _MixedLeads(Contexts(n_samples, fs, san, beats, n_kernels, starts), fs)
     decoded = np.zeros((san.shape[0], n_samples), np.int32)
-    for lead in range(san.shape[0]):
-        samples = np.zeros(n_samples, np.int64)
+    for lead, length in enumerate(lengths_until(decoded.shape, until)):
+        samples = np.zeros(length, np.int64)
         leads.mix(lead, samples, coder, True)
         if coder.cursor[2]:
             raise CorruptError(f"residual: lead {lead} does not decode to its samples")
-        decoded[lead] = samples
-    if not at_end(coder.words, coder.cursor):
+        decoded[lead, :length] = samples
+    if until is None and not at_end(coder.words, coder.cursor):
         raise CorruptError("residual: words are left after the last sample")
     return decoded

@@ -275,4 +275,4 @@ def decode_predictive(  # noqa: PLR0917
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
     leads = _Leads(n_samples, fs, san, beats, n_kernels)
-    return decode_leads(leads, payload, len(san), n_samples)
+    return decode_leads(leads, payload, san.shape)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled, inlined
+from sancodec.formats.primers import LeadStart
 from sancodec.residual.regression import padded_width
 
 N_FEATURES = 8
@@ -29,6 +30,7 @@ _START = 4.0
 PRIOR_WEIGHTS = (0.35, 0.05, 0.09, 0.15, 0.25, 0.03, 0.02, 0.1)
 _PRIOR_COUNT = 10.0
 _SWEEPS = 2
+_PRIMER_UNIT = 1.0 / 16.0
 
 
 class ScaleState(NamedTuple):
@@ -58,6 +60,14 @@ def new_scale_state(n_rows: int, prior: tuple[float, ...] = PRIOR_WEIGHTS) -> Sc
         products=np.zeros((len(prior) + 1, width)),
         prior=np.array(prior),
     )
+
+
+def begin_primed(state: ScaleState, primed: LeadStart) -> None:
+    """Let a state of the wide residual begin with what other records taught."""
+    n_rows = state.products.shape[0]
+    state.products[:, :n_rows] = primed.loud * _PRIMER_UNIT
+    state.moving[:] = primed.moving * _PRIMER_UNIT
+    update_weights(state)
 
 
 @compiled

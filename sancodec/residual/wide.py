@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
 from sancodec.entropy.values import put_value, take_value
+from sancodec.formats.primers import WideStart
 from sancodec.residual.coder import (
     HIGHEST,
     LOWEST,
     Coder,
+    Extent,
     bits_of_leads,
     code_first,
     decode_leads,
@@ -34,6 +36,7 @@ from sancodec.residual.scale import (
     PRIOR_WEIGHTS,
     SCALE_SHOCK,
     ScaleState,
+    begin_primed,
     new_scale_state,
     observe_magnitude,
     predict_wide_scale,
@@ -161,6 +164,7 @@ class _Leads:
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts
         self.predictors: list[WidePredictor] = []
+        self.scales: list[ScaleState] = []
         """Of each lead, what it was left with."""
 
     def code(
@@ -168,18 +172,22 @@ class _Leads:
     ) -> int:
         """Code or decode one lead in place; give the number of symbols put so far."""
         context = self._contexts.of(lead)
+        primed = self._contexts.primed(lead, context)
         state = WideLead(
             samples=samples,
             context=context,
             left=np.zeros(samples.size),
             magnitude=np.zeros(samples.size),
-            predictor=new_predictor(context.taps, context.start),
+            predictor=new_predictor(context.taps, context.start, primed),
             loudness=new_scale_state(BLOCK, (*PRIOR_WEIGHTS, 0.0, 0.0)),
             scale_weights=np.zeros(BLOCK),
         )
+        if primed is not None:
+            begin_primed(state.loudness, primed)
         n_symbols = _code_lead(decoding, state, n_symbols, coder)
         self._contexts.add(context, state.magnitude)
         self.predictors.append(state.predictor)
+        self.scales.append(state.loudness)
         return n_symbols
 
 
@@ -190,11 +198,40 @@ def wide_bits(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
     starts: Sequence[Sequence[int]] = (),
+    primer: WideStart = (),
 ) -> NDArray[np.float64]:
     """Give the (n_leads,) bits that ``encode_wide`` would spend, to choose by."""
     return bits_of_leads(
-        _Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels, starts)), samples
+        _Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels, starts, primer)), samples
     )
+
+
+class Lesson(NamedTuple):
+    """What a lead of ``n_samples`` taught, products as of a ``LeadStart`` but in no unit."""
+
+    products: NDArray[np.float64]
+    loud: NDArray[np.float64]
+    magnitude: float
+    n_samples: int
+
+
+def lessons_of(span: Span) -> list[Lesson]:
+    """Give what each lead of a span teaches."""
+    samples, fs, san, beats, n_kernels = span
+    leads = _Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels))
+    bits_of_leads(leads, samples)
+    lessons = []
+    for predictor, scale in zip(leads.predictors, leads.scales, strict=True):
+        products, loud = predictor.products.total, scale.products
+        lessons.append(
+            Lesson(
+                products=np.triu(products[:, : len(products)]),
+                loud=np.triu(loud[:, : len(loud)]),
+                magnitude=float(scale.moving[-2]),
+                n_samples=samples.shape[1],
+            )
+        )
+    return lessons
 
 
 def learn_starts(spans: Iterable[Span]) -> tuple[tuple[int, ...], ...]:
@@ -230,6 +267,7 @@ def encode_wide(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
     starts: Sequence[Sequence[int]] = (),
+    primer: WideStart = (),
 ) -> bytes:
     """Code the leads of one chunk so that ``decode_wide`` gives them back exactly.
 
@@ -247,9 +285,11 @@ def encode_wide(  # noqa: PLR0917
         Number of classes that ``beats.kernel`` may name.
     starts : sequence of n_leads sequences of int, optional
         Coefficients to begin with, in 1 / START_UNIT.
+    primer : WideStart, optional
+        What other records taught.
     """
     return encode_leads(
-        _Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels, starts)), samples
+        _Leads(Contexts(samples.shape[1], fs, san, beats, n_kernels, starts, primer)), samples
     )
 
 
@@ -261,13 +301,15 @@ def decode_wide(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
     starts: Sequence[Sequence[int]] = (),
+    primer: WideStart = (),
+    until: Extent | None = None,
 ) -> NDArray[np.int32]:
-    """Give back the (n_leads, n_samples) int32 samples of ``encode_wide``.
+    """Give back the (n_leads, n_samples) int32 samples of ``encode_wide``, or until an extent.
 
     Raises
     ------
     CorruptError
         The payload does not end where its samples do, or a sample leaves the range of int32.
     """
-    leads = _Leads(Contexts(n_samples, fs, san, beats, n_kernels, starts))
-    return decode_leads(leads, payload, len(san), n_samples)
+    leads = _Leads(Contexts(n_samples, fs, san, beats, n_kernels, starts, primer))
+    return decode_leads(leads, payload, (len(san), n_samples), until)

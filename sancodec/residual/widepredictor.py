@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled, inlined
+from sancodec.formats.primers import LeadStart
 from sancodec.residual.context import PAD, START_UNIT
 from sancodec.residual.regression import solve_damped
 from sancodec.residual.taps import (
@@ -36,6 +37,8 @@ _RIDGE, _RIDGE_GROWS = 3.0, 1.5
 _STEP = 0.05
 # How much the coefficients to begin with count, and what is left of the ridge beside them.
 _START_WEIGHT, _START_RIDGE = 30.0, 0.03
+# Products of a primer are in such units, and leave so much of the ridge.
+_PRIMER_UNIT, _PRIMER_RIDGE = 0.25, 0.3
 _SOLVE_FIRST, _SOLVE_SHARE, _SOLVE_EVERY = 8, 16, 384
 _LIMIT = float(1 << 34)
 _SCALE_FORGETTING = 0.98
@@ -72,8 +75,13 @@ class WidePredictor(NamedTuple):
     since: NDArray[np.int64]
 
 
-def new_predictor(taps: Taps, start: NDArray[np.float64]) -> WidePredictor:
-    """Give the predictor at the start of a lead: it expects no change, or begins with ``start``."""
+def new_predictor(
+    taps: Taps, start: NDArray[np.float64], primed: LeadStart | None = None
+) -> WidePredictor:
+    """Give the predictor at the start of a lead.
+
+    It expects no change, or begins with what it was ``primed`` with, or else with ``start``.
+    """
     capacity = _SOLVE_EVERY + BLOCK
     products = new_products(taps.n_taps, capacity)
     n_own = int(taps.n_taps[-1]) - 1
@@ -94,7 +102,9 @@ def new_predictor(taps: Taps, start: NDArray[np.float64]) -> WidePredictor:
         cascade=np.zeros(4),
         since=np.zeros(1, np.int64),
     )
-    if start.size > 0:
+    if primed is not None:
+        _begin_primed(predictor, primed)
+    elif start.size > 0:
         _begin_with(predictor, start)
     return predictor
 
@@ -107,6 +117,13 @@ def _begin_with(predictor: WidePredictor, start: NDArray[np.float64]) -> None:
         predictor.ridges[i] *= _START_RIDGE
     predictor.coefficients[:] = start
     predictor.recent[1:] = start[::-1][: predictor.recent.size - 1]
+
+
+def _begin_primed(predictor: WidePredictor, primed: LeadStart) -> None:
+    n_rows = predictor.products.total.shape[0]
+    predictor.products.total[:, :n_rows] = primed.products * _PRIMER_UNIT
+    predictor.ridges[:] *= _PRIMER_RIDGE
+    _solve(predictor)
 
 
 def _ridges(first: int, n_taps: int) -> NDArray[np.float64]:

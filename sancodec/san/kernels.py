@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,11 +16,12 @@ UNIT = 1 << 14
 
 MAX_KERNELS = 64
 MAX_TAPS = 65_536
+_N_HEAD = 5 * 8
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class KernelBank:
-    """Kernels with one common scale.
+    """Kernels with one common scale; two of them are equal when their digests are.
 
     Attributes
     ----------
@@ -55,7 +57,13 @@ class KernelBank:
             raise ModelError(f"kernels: sampling frequency {self.fs} Hz, expected above 0")
         if int(kernels.min()) == -(1 << 15):
             raise ModelError("kernels: -32768 has no opposite in int16; use -32767")
-        object.__setattr__(self, "digest", hashlib.sha256(self._canonical()).hexdigest())
+        object.__setattr__(self, "digest", hashlib.sha256(self.canonical()).hexdigest())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KernelBank) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @property
     def n_kernels(self) -> int:
@@ -72,6 +80,20 @@ class KernelBank:
         """Kernel size, m in the paper."""
         return int(self.kernels.shape[2])
 
-    def _canonical(self) -> bytes:
+    def canonical(self) -> bytes:
+        """Give the bytes whose SHA-256 is the digest; ``from_canonical`` reads them."""
         sizes = np.array([*self.kernels.shape, self.centre], "<i8").tobytes()
         return sizes + np.array([self.fs], "<f8").tobytes() + self.kernels.astype("<i2").tobytes()
+
+    @classmethod
+    def from_canonical(cls, canonical: bytes) -> KernelBank:
+        """Give the bank of ``canonical``; ModelError where these are not such bytes."""
+        n_values, odd = divmod(len(canonical) - _N_HEAD, 2)
+        if n_values < 1 or odd:
+            raise ModelError(f"kernels: {len(canonical)} bytes, expected more than {_N_HEAD}")
+        *shape, centre = np.frombuffer(canonical[: 4 * 8], "<i8").tolist()
+        if min(shape) < 1 or math.prod(shape) != n_values:
+            raise ModelError(f"kernels: {shape} in {n_values} values")
+        (fs,) = np.frombuffer(canonical[4 * 8 : _N_HEAD], "<f8").tolist()
+        kernels = np.frombuffer(canonical[_N_HEAD:], "<i2").astype(np.int16).reshape(shape)
+        return cls(kernels=kernels, centre=centre, fs=fs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +117,8 @@ class ExpandedBank:
         return int(self.rows.shape[1])
 
 
+# Short records of one archive all take the same kernels, and this would be half of decoding them.
+@lru_cache(maxsize=8)
 def resample(bank: KernelBank, fs: float) -> KernelBank:
     """Give the bank at another sampling frequency, by integers alone.
 
@@ -170,6 +173,7 @@ def _resampled(own: _ByDigest, fs: float) -> KernelBank:
     return KernelBank(kernels=kernels, centre=before, fs=float(fs))
 
 
+@lru_cache(maxsize=8)
 def expand(bank: KernelBank) -> ExpandedBank:
     """Give each kernel delayed by 0, 1, 2 and 3 quarters of a sample, rounded half up."""
     rows = bank.kernels.reshape(-1, bank.n_taps).astype(np.int64)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from functools import cache
+from typing import Any
 
 from .logistic import ln, squash, weigh
+from .primers import TransformStart, context_number, vector_number
 from .symbols import Words
 
 WEIGHTS = (0.25,) * 7 + (0.0,)
@@ -22,14 +24,16 @@ def _stretched() -> list[float]:
 class Decider:
     """What all contexts of a payload have learned, and all vectors of weights."""
 
-    def __init__(self, words: Words) -> None:
-        self.words = words
-        self.chances: dict[Hashable, tuple[float, int]] = defaultdict(lambda: (0.5, 0))
+    def __init__(self, words: Words, start: TransformStart | None = None) -> None:
+        self.words, self.start = words, start
+        self.chances: dict[Hashable, tuple[float, float]] = defaultdict(lambda: (0.5, 0))
         self.weights: dict[Hashable, list[float]] = defaultdict(lambda: list(WEIGHTS))
 
     def decide(self, contexts: Sequence[Hashable], vectors: Sequence[Hashable]) -> int:
         """Read a decision; each context has its own family, as has each vector."""
         keys = list(enumerate(contexts))
+        if self.start is not None:
+            self._begin(self.start, keys, vectors)
         inputs = [*(self._input(*self.chances[key]) for key in keys), 0.3]
         chosen = [self.weights[vector] for vector in vectors]
         fs = [weigh(weights, inputs) for weights in chosen]
@@ -45,7 +49,18 @@ class Decider:
             self.chances[key] = min(max(p, 1 / 4096), 4095 / 4096), min(n + 1, 180)
         return d
 
+    def _begin(self, start: TransformStart, keys: list[Any], vectors: Sequence[Any]) -> None:
+        """Let what was not met yet begin with what other records taught."""
+        for k, context in keys:
+            number = context_number(k, context)
+            if (k, context) not in self.chances and number in start.contexts:
+                self.chances[k, context] = start.contexts[number]
+        for vector in vectors:
+            number = vector_number(vector)
+            if vector not in self.weights and number in start.vectors:
+                self.weights[vector] = list(start.vectors[number])
+
     @staticmethod
-    def _input(p: float, n: int) -> float:
+    def _input(p: float, n: float) -> float:
         T, j = _stretched(), int(4096 * p)
         return (T[j] + (T[j + 1] - T[j]) * (4096 * p - j)) * ((n + 0.3) / (n + 1.5))

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from .beats import Beats
 from .parameters import Group
+from .primers import LeadStart
 from .san import Lead
 from .series import Coded, Loudness, differences_of_r, padded
 from .symbols import Words
@@ -22,6 +23,7 @@ class Task:
     lead: Lead
     coded: list[Coded]
     start: list[float]
+    primed: list[LeadStart]
     n_samples: int
 
     def beats(self) -> Beats:
@@ -62,8 +64,9 @@ def read_leads(
     words = Words(payload)
     coded: list[Coded] = []
     samples = []
-    for lead, start in zip(leads, group.starts or [[] for _ in leads], strict=True):
-        reader = reader_of(Task(words, group.clock, lead, coded, start, n_samples))
+    starts = group.starts or [[] for _ in leads]
+    for lead, start, own in zip(leads, starts, group.primed(), strict=True):
+        reader = reader_of(Task(words, group.clock, lead, coded, start, own, n_samples))
         samples.append(reader.read())
         coded.append(reader.series)
     words.end()

@@ -1,4 +1,4 @@
-"""Codec parameters in their five layouts: groups, layers, kernels, starts, structure."""
+"""Codec parameters in their six layouts: groups, layers, kernels, starts, structure, primers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .header import Header
 from .kernels import Bank, named_bank, read_bank
+from .primers import Entry, LeadStart, named_entries, read_entry
 from .structure import Structure, read_structure
 from .symbols import Words, read_taps
 from .wire import Fields, check, check_known
@@ -34,6 +35,13 @@ class Group:
     fs: float
     layers: list[Layer] = field(default_factory=list)
     starts: list[list[float]] = field(default_factory=list)
+    entry: Entry | None = None
+
+    def primed(self) -> list[list[LeadStart]]:
+        """Give what each lead may begin with, as many as there are leads."""
+        leads = self.entry.leads if self.entry else []
+        more = len(self.channels) - len(leads)
+        return [*leads[: len(self.channels)], *([] for _ in range(more))]
 
     @property
     def clock(self) -> float:
@@ -51,7 +59,11 @@ class Plan:
 def read_plan(header: Header) -> Plan:
     fields = Fields(header.parameters, "codec parameters")
     first, layout = _layout(fields)
-    starts = principal = None
+    starts = principal = primer = None
+    if layout == 6:
+        primer = fields.counted(2**10)
+        first, layout = _layout(fields)
+        check_known(layout in (1, 2, 3, 5), "layouts within layout 6")
     if layout == 5:
         principal = fields.counted(2**15)
         first, layout = _layout(fields)
@@ -77,6 +89,8 @@ def read_plan(header: Header) -> Plan:
     _attach_kernels(groups, layout, header)
     if starts is not None:
         _read_starts(starts, groups)
+    if primer is not None:
+        _read_primer(primer, groups)
     return Plan(structure, groups, principal)
 
 
@@ -87,7 +101,7 @@ def _layout(fields: Fields) -> tuple[int, int]:
         return first, 1
     layout = fields.varint()
     check(layout != 1, "layout 1 where another one is announced")
-    check_known(layout in (2, 3, 4, 5), f"layout {layout}")
+    check_known(layout in (2, 3, 4, 5, 6), f"layout {layout}")
     return 0, layout
 
 
@@ -188,3 +202,12 @@ def _read_starts(payload: bytes, groups: list[Group]) -> None:
         for size in of_group:
             group.starts.append([number / 128 for number in numbers[:size]])
             del numbers[:size]
+
+
+def _read_primer(content: bytes, groups: list[Group]) -> None:
+    fields = Fields(content, "primer")
+    entries = named_entries(fields.take(4))
+    for group in groups:
+        number = fields.varint(len(entries))
+        group.entry = read_entry(*entries[number - 1]) if number else None
+    fields.end()

@@ -73,7 +73,7 @@ def list_files(restoration: bytes, header: Header) -> list[File]:
             file.correction = unpack(frame, file.correction_size, b"", file.name, window)
             check(len(file.correction) == file.correction_size, "size of an attachment")
     fields.end()
-    _check_names([file.name for file in files])
+    check_names([file.name for file in files])
     return files
 
 
@@ -212,7 +212,7 @@ def corrected(file: File, prediction: bytes) -> bytes:
     return _hashed(file, bytes(content))
 
 
-def _check_names(names: list[str]) -> None:
+def check_names(names: list[str]) -> None:
     for name in names:
         check(bool(name) and len(name.encode()) <= 255, f"the length of the name {name!r}")
         check(name[0] != "." and name[-1] not in ". ", f"the ends of the name {name!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .squares import add_rows
+from .squares import Matrix, add_rows
 
 A0 = (0.35, 0.05, 0.09, 0.15, 0.25, 0.03, 0.02, 0.1)
 RATES = (0.2, 0.05, 0.01, 0.001)
@@ -44,9 +44,18 @@ class Scale:
 
     def learn(self) -> None:
         """Learn the weights after a block."""
-        n_samples, n = len(self.rows), len(self.a)
+        n_samples = len(self.rows)
         add_rows(self.Q, self.rows, self.weights, 1 - (1 - 0.98) * (n_samples / 32))
         self.rows, self.weights = [], []
+        self._fit()
+
+    def begin(self, Q: Matrix, moving: float) -> None:
+        """Begin with what other records taught."""
+        self.Q, self.m[:4] = Q.copy(), [moving] * 4
+        self._fit()
+
+    def _fit(self) -> None:
+        n = len(self.a)
         Q, a = self.Q.tolist(), self.a
         for _ in range(2):
             for i in range(n):

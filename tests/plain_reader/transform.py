@@ -68,7 +68,7 @@ def read_transform(
     signals = [[0.0] * n_samples for _ in leads]
     if form == COEFFICIENTS and moving:
         beats = GroupBeats(leads, group)
-        read = _read_signals(fields, len(moving), n_samples, beats, group.clock)
+        read = _read_signals(fields, len(moving), n_samples, beats, group)
         for i, signal in zip(moving, read, strict=True):
             signals[i] = signal
     fields.end()
@@ -100,7 +100,7 @@ def _samples(shape: Shape, y: Signal, r: list[int]) -> list[int]:
 
 
 def _read_signals(
-    fields: Fields, n_moving: int, n_samples: int, beats: GroupBeats, clock: float
+    fields: Fields, n_moving: int, n_samples: int, beats: GroupBeats, group: Group
 ) -> list[Signal]:
     n_levels = fields.u8()
     check(n_levels <= min(n_samples.bit_length() - 1, 20), f"{n_levels} levels")
@@ -108,11 +108,13 @@ def _read_signals(
     check(turned in (0, 1), f"turned: {turned}")
     angles = fields.take(n_moving * (n_moving - 1) // 2) if turned else b""
     centroids = _read_centroids(fields, n_levels + 1)
-    decider = Decider(Words(fields.rest()))
+    start = group.entry.transform if group.entry else None
+    primed = start is not None and start.levels == n_levels
+    decider = Decider(Words(fields.rest()), start if primed else None)
     bands: list[Band] = []
     for number, (level, size) in enumerate(_bands(n_samples, n_levels)):
         band = Band(number, level, size, [[0] * size for _ in range(n_moving)])
-        read_band(decider, band, bands[-1] if bands else None, beats, clock)
+        read_band(decider, band, bands[-1] if bands else None, beats, group.clock)
         bands.append(band)
     decider.words.end()
     leads = [

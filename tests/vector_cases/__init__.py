@@ -6,6 +6,7 @@ from . import (
     good,
     header,
     kernels,
+    packs,
     parameters,
     restoration,
     segments,
@@ -24,3 +25,5 @@ BAD: Cases = {
     **restoration.CASES,
     **segments.CASES,
 }
+GOOD_PACKS: Cases = packs.GOOD
+BAD_PACKS: Cases = packs.BAD

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sancodec.formats.primers import TransformStart
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.residual.loss import LeadLoss
 from sancodec.residual.template import Beats
@@ -40,6 +41,7 @@ def encode_bounded(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
     loss: LeadLoss,
+    start: TransformStart | None = None,
 ) -> CodedLeads | None:
     """Code the leads of one chunk so that no sample is off by more than its lead's bound.
 
@@ -48,7 +50,7 @@ def encode_bounded(  # noqa: PLR0917
     """
     assert loss.max_errors is not None
     layer = clock, san, beats, n_kernels
-    transform, decoded = encode_transform(samples, *layer, loss)
+    transform, decoded = encode_transform(samples, *layer, loss, start)
     bound = loss.max_errors[:, None]
     missed = samples - decoded.astype(np.int64)
     corrections = np.sign(missed) * ((np.abs(missed) + bound) // (2 * bound + 1))
@@ -73,6 +75,7 @@ def decode_bounded(  # noqa: PLR0917
     san: NDArray[np.int32],
     beats: Sequence[Beats],
     n_kernels: int,
+    start: TransformStart | None = None,
 ) -> NDArray[np.int32]:
     """Give the (n_leads, n_samples) int32 samples that ``encode_bounded`` stands for.
 
@@ -81,7 +84,8 @@ def decode_bounded(  # noqa: PLR0917
     CorruptError
         A field is out of range, or the payload does not end where it should.
     """
-    code = take_bounded(payload, (len(san), n_samples), clock, beats, n_kernels)
+    shape = len(san), n_samples
+    code = take_bounded(payload, shape, clock, beats, n_kernels, start)
     decoded = code.transform.samples(san)
     _correct(decoded, code.corrections, code.bounds)
     return decoded
@@ -106,17 +110,18 @@ class BoundedCode:
     corrections: NDArray[np.int64]
 
 
-def take_bounded(
+def take_bounded(  # noqa: PLR0917
     payload: bytes,
     shape: tuple[int, int],
     clock: float,
     beats: Sequence[Beats],
     n_kernels: int,
+    start: TransformStart | None = None,
 ) -> BoundedCode:
     """Take apart what ``encode_bounded`` wrote; errors as of ``decode_bounded``."""
     reader = ByteReader(payload, "bounded residual")
     transform = reader.counted("transform residual", reader.remaining)
-    taken = take_transform(transform, shape, clock, beats, n_kernels)
+    taken = take_transform(transform, shape, clock, beats, n_kernels, start)
     bounds = take_bounds(reader, shape[0])
     coded = bytes(reader.take(reader.remaining, "corrections"))
     corrections = decode_corrections(coded, shape, beats_of_all(beats), clock)

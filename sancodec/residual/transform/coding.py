@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sancodec.entropy.mixer import decisions_of, payload_of
 from sancodec.entropy.rans import at_end
 from sancodec.errors import CorruptError
+from sancodec.formats.primers import TransformStart
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.residual.coder import FRACTION_BITS
 from sancodec.residual.loss import LeadLoss
@@ -70,6 +71,15 @@ class LeadScale:
         return self.lowest == self.highest
 
 
+class _Known(NamedTuple):
+    """What both sides know ahead of the coefficients."""
+
+    clock: float
+    beats: Beats
+    n_kernels: int
+    start: TransformStart | None
+
+
 class CodedLeads(NamedTuple):
     """The bytes of some leads, and the (n_leads, n_samples) int32 samples that they decode to."""
 
@@ -103,6 +113,7 @@ def encode_transform(  # noqa: PLR0917
     beats: Sequence[Beats],
     n_kernels: int,
     loss: LeadLoss,
+    start: TransformStart | None = None,
 ) -> CodedLeads:
     """Code the leads of one chunk with an error that their steps decide.
 
@@ -120,6 +131,8 @@ def encode_transform(  # noqa: PLR0917
         Number of classes that ``beats.kernel`` may name.
     loss : LeadLoss
         Steps of the quantiser; with steps of 0 there are no coefficients at all.
+    start : TransformStart, optional
+        What other records taught.
     """
     gaps = find_gaps(samples, loss.missing)
     leads = bridge(samples, gaps)
@@ -133,25 +146,25 @@ def encode_transform(  # noqa: PLR0917
     moving = code.moving
     if moving and not san_only:
         rows = np.stack([_scaled(leads[i], san[i], scales[i]) for i in moving])
-        layer = clock, beats_of_all(beats), n_kernels
+        known = _Known(clock, beats_of_all(beats), n_kernels, start)
         relative = None
         if loss.turning is not None and len(moving) > 1:
             relative = (loss.steps / loss.turning)[moving]
-        code = replace(code, coefficients=_put_leads(writer, rows, layer, relative))
+        code = replace(code, coefficients=_put_leads(writer, rows, known, relative))
     return CodedLeads(writer.getvalue(), code.samples(san))
 
 
 def _put_leads(
     writer: ByteWriter,
     rows: NDArray[np.float64],
-    layer: tuple[float, Beats, int],
+    known: _Known,
     relative: NDArray[np.float64] | None,
 ) -> LeadCoefficients:
     """Code (n_leads, n_samples) leads in steps; give their coefficients as a decoder has them.
 
     ``relative`` are their steps over those for which they are turned, None not to turn them.
     """
-    clock, beats, n_kernels = layer
+    clock, beats, n_kernels, start = known
     n_samples = rows.shape[1]
     n_levels = levels_for(n_samples, clock)
     wanted = analyse(rows, n_levels)
@@ -165,7 +178,8 @@ def _put_leads(
         writer.raw(angles.tobytes())
     quantised = np.zeros(wanted.shape, np.int32)
     coder = room_for_walk(n_samples)
-    decisions = walk_through(coder, quantised, wanted, n_levels, beats, n_kernels, clock, SLOPE)
+    layer = beats, n_kernels, clock
+    decisions = walk_through(coder, quantised, wanted, n_levels, *layer, SLOPE, start)
     centroids = fit_centroids(wanted, quantised, bands)
     put_centroids(writer, centroids)
     writer.raw(payload_of(decisions))
@@ -179,6 +193,7 @@ def decode_transform(  # noqa: PLR0917
     san: NDArray[np.int32],
     beats: Sequence[Beats],
     n_kernels: int,
+    start: TransformStart | None = None,
 ) -> NDArray[np.int32]:
     """Give the (n_leads, n_samples) int32 samples that ``encode_transform`` stands for.
 
@@ -187,7 +202,8 @@ def decode_transform(  # noqa: PLR0917
     CorruptError
         A field is out of range, or the payload does not end where its coefficients do.
     """
-    return take_transform(payload, (len(san), n_samples), clock, beats, n_kernels).samples(san)
+    shape = len(san), n_samples
+    return take_transform(payload, shape, clock, beats, n_kernels, start).samples(san)
 
 
 @dataclass(frozen=True)
@@ -243,12 +259,13 @@ class TransformCode:
         return np.where(self.gaps, self.filled, decoded)
 
 
-def take_transform(
+def take_transform(  # noqa: PLR0917
     payload: bytes,
     shape: tuple[int, int],
     clock: float,
     beats: Sequence[Beats],
     n_kernels: int,
+    start: TransformStart | None = None,
 ) -> TransformCode:
     """Take apart what ``encode_transform`` wrote for (n_leads, n_samples) leads.
 
@@ -268,8 +285,8 @@ def take_transform(
     n_moving = sum(not scale.flat for scale in scales)
     coefficients = None
     if n_moving and form == _STRAIGHT:
-        layer = clock, beats_of_all(beats), n_kernels
-        coefficients = _take_leads(reader, n_moving, shape[1], layer)
+        known = _Known(clock, beats_of_all(beats), n_kernels, start)
+        coefficients = _take_leads(reader, n_moving, shape[1], known)
     reader.expect_end("transform residual")
     return TransformCode(scales, filled, gaps, coefficients)
 
@@ -317,10 +334,10 @@ def beats_of_all(beats: Sequence[Beats]) -> Beats:
 
 
 def _take_leads(
-    reader: ByteReader, n_leads: int, n_samples: int, layer: tuple[float, Beats, int]
+    reader: ByteReader, n_leads: int, n_samples: int, known: _Known
 ) -> LeadCoefficients:
     """Take the coefficients of (n_leads, n_samples) leads that stand behind the scales."""
-    clock, beats, n_kernels = layer
+    clock, beats, n_kernels, start = known
     n_levels = reader.u8("levels")
     if n_levels > most_levels(n_samples):
         raise CorruptError(f"transform residual: {n_levels} levels of {n_samples} samples")
@@ -335,7 +352,7 @@ def _take_leads(
     quantised = np.zeros((n_leads, n_samples), np.int32)
     coded = bytes(reader.take(reader.remaining, "coefficients"))
     coder = decisions_of(coded, "coefficients")
-    walk_through(coder, quantised, None, n_levels, beats, n_kernels, clock)
+    walk_through(coder, quantised, None, n_levels, beats, n_kernels, clock, 0.0, start)
     if not at_end(coder.words, coder.cursor):
         raise CorruptError("coefficients: the payload does not end where they do")
     return LeadCoefficients(quantised, offsets, n_levels, angles)

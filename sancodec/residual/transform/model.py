@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sancodec.entropy.compiled import compiled
 from sancodec.entropy.logistic import MAX_STRETCH, logarithm, logistic_tables, squash
 from sancodec.entropy.mixer import PROBABILITY_BITS, DecisionCoder, code_decision
+from sancodec.formats.primers import TransformStart
 
 N_EXPERTS = 7
 N_SETS = 3
@@ -32,6 +33,7 @@ _SLOWEST = 180.0
 # with (n + _TRUST) / (n + _DOUBT) of its voice.
 _HASTE = 1.6
 _TRUST, _DOUBT = 0.3, 1.5
+_CHANCE_UNIT, _SEEN_UNIT, _WEIGHT_UNIT = 65536.0, 8.0, 4096.0
 
 
 class Model(NamedTuple):
@@ -80,6 +82,13 @@ def new_model(n_contexts: int, n_weights: int) -> Model:
         stretched=_stretched(),
         tables=logistic_tables(),
     )
+
+
+def begin_primed(model: Model, start: TransformStart) -> None:
+    """Let a model begin with what other records taught."""
+    model.probability[start.contexts] = start.chances / _CHANCE_UNIT
+    model.seen[start.contexts] = start.seen / _SEEN_UNIT
+    model.weights[start.rows] = start.weights / _WEIGHT_UNIT
 
 
 @compiled

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sancodec.entropy.compiled import compiled
-from sancodec.entropy.mixer import DecisionCoder, room_for
+from sancodec.entropy.mixer import PROBABILITY_BITS, DecisionCoder, room_for
+from sancodec.formats.primers import TransformStart
 from sancodec.residual.template import LENGTH_SECONDS, Beats
 from sancodec.residual.transform.contexts import (
     AGE,
@@ -34,7 +35,7 @@ from sancodec.residual.transform.magnitudes import (
     choose_magnitude,
     code_magnitude,
 )
-from sancodec.residual.transform.model import Model, decide, new_model
+from sancodec.residual.transform.model import Model, begin_primed, decide, new_model
 from sancodec.residual.transform.wavelet import Band, bands_of
 
 DEAD_ZONE = 0.55
@@ -185,6 +186,7 @@ def walk_through(  # noqa: PLR0917
     n_kernels: int,
     clock: float,
     slope: float = 0.0,
+    start: TransformStart | None = None,
 ) -> list[NDArray[np.uint32]]:
     """Code (n_leads, n_samples) ``wanted`` coefficients, or decode them when there are none.
 
@@ -200,14 +202,50 @@ def walk_through(  # noqa: PLR0917
         Sampling frequency, in Hz; sets the length of what is learned of a beat.
     slope : float
         What a bit is worth, in squared steps.
+    start : TransformStart, optional
+        What other records taught, if it is of as many levels.
 
     Returns
     -------
     list of (n_decisions,) uint32
         The decisions that were put, when encoding.
     """
+    model = _begun(n_levels, start)
+    layer = beats, n_kernels, clock
+    return _walk(model, coder, quantised, wanted, n_levels, layer, slope)
+
+
+def teach(  # noqa: PLR0917
+    model: Model,
+    quantised: NDArray[np.int32],
+    n_levels: int,
+    beats: Beats,
+    n_kernels: int,
+    clock: float,
+) -> float:
+    """Let a model see the coefficients of a record; give the bits that they take.
+
+    Parameters as of ``walk_through``.
+    """
+    coder, coded = room_for_walk(quantised.shape[1]), np.zeros_like(quantised)
+    layer = beats, n_kernels, clock
+    wanted = quantised.astype(np.float64)
+    decisions = np.concatenate(_walk(model, coder, coded, wanted, n_levels, layer, 0.0))
+    one = (decisions >> 1) / float(1 << PROBABILITY_BITS)
+    return float(-np.log2(np.where(decisions & 1, one, 1.0 - one)).sum())
+
+
+def _walk(  # noqa: PLR0917
+    model: Model,
+    coder: DecisionCoder,
+    quantised: NDArray[np.int32],
+    wanted: NDArray[np.float64] | None,
+    n_levels: int,
+    layer: tuple[Beats, int, float],
+    slope: float,
+) -> list[NDArray[np.uint32]]:
+    beats, n_kernels, clock = layer
     n_leads, n_samples = quantised.shape
-    model = new_model(N_CONTEXTS, N_WEIGHTS)
     longest = int(min(LENGTH_SECONDS * clock, _MAX_BEAT))
     bands = bands_of(n_samples, n_levels)
     others = np.zeros(n_samples)
@@ -232,6 +270,13 @@ def walk_through(  # noqa: PLR0917
             row = quantised[lead, band.begin : band.stop]
             others[band.begin : band.stop] += np.abs(row)
     return decisions
+
+
+def _begun(n_levels: int, start: TransformStart | None) -> Model:
+    model = new_model(N_CONTEXTS, N_WEIGHTS)
+    if start is not None and start.levels == n_levels:
+        begin_primed(model, start)
+    return model
 
 
 def _walk_place(walk: Walk, place: Place, decoding: bool, slope: float) -> list[NDArray[np.uint32]]:
