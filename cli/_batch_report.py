@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
 from sancodec.batch.decoding import Encoded
 from sancodec.batch.plan import Plan
-from sancodec.batch.summary import Progress, Summary
+from sancodec.batch.summary import Summary
 from sancodec.batch.walk import Archive
 from sancodec.cli._report import print_json
 from sancodec.cli._terminal import SOME_FAILED, printable
-
-
-@contextmanager
-def archive_bar(label: str) -> Iterator[Progress | None]:
-    """Show how far a batch is, its throughput and the time left; nothing without a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich import progress  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-
-    columns = (
-        progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
-        progress.TaskProgressColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-
-        def update(n_bytes: int, total: int, said: str) -> None:
-            described = printable(f"{label}, {said}")
-            bar.update(task, completed=n_bytes, total=total, description=described)
-
-        yield update
 
 
 def print_plan(archive: Archive, plan: Plan, *, as_json: bool) -> None:

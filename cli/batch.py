@@ -20,7 +20,6 @@ from sancodec.batch.trees import Tree
 from sancodec.batch.walk import Choice
 from sancodec.cli._batch_options import batch_options
 from sancodec.cli._batch_report import (
-    archive_bar,
     print_decoding_plan,
     print_plan,
     print_summary,
@@ -33,6 +32,7 @@ from sancodec.cli._encode_options import (
     with_annotations_option,
 )
 from sancodec.cli._options import decoder_model_option, provider_option
+from sancodec.cli._terminal import progress_bar
 from sancodec.parallel import jobs_of
 
 _LOCAL = "local"
@@ -119,7 +119,7 @@ def encode(
         return
     with (
         closing(_open_scheduler(scheduler, jobs, *trees)) as workers,
-        archive_bar("encoding") as progress,
+        progress_bar("encoding", in_bytes=True) as progress,
     ):
         summary, entries = encode_archive(*trees, settings, workers, progress)
     if report is not None:
@@ -167,7 +167,7 @@ def decode(
         return
     with (
         closing(_open_scheduler(scheduler, jobs, *trees)) as workers,
-        archive_bar("decoding") as progress,
+        progress_bar("decoding", in_bytes=True) as progress,
     ):
         summary = decode_archive(*trees, settings, workers, progress)
     print_summary(context, summary, as_json=as_json)
