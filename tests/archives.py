@@ -35,6 +35,17 @@ def write_record(header: Path, seed: int = 0, n_frames: int = 500) -> None:
     header.write_text("\n".join(lines) + "\n")
 
 
+def write_segments(folder: Path, *, n_missing: int = 0) -> None:
+    """Write a record of a layout, two segments, a gap, and as many that are not there."""
+    for i in range(2):
+        write_record(folder / f"s{i}.hea", seed=i, n_frames=100)
+    (folder / "layout.hea").write_text(
+        "layout 2 250 0\n~ 0 200/mV 16 0 0 0 0 I\n~ 0 200 16 0 0 0 0 II\n"
+    )
+    lines = ["layout 0", "s0 100", "~ 50", "s1 100", *("gone 10" for _ in range(n_missing))]
+    (folder / "whole.hea").write_text("\n".join([f"whole/{len(lines)} 2 250", *lines]) + "\n")
+
+
 def make_archive(folder: Path, n_records: int = 3) -> Path:
     """Write records in nested folders, and files of other kinds between them."""
     for i in range(n_records):

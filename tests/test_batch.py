@@ -22,6 +22,7 @@ from archives import (
     hashes,
     make_archive,
     write_record,
+    write_segments,
 )
 
 from sancodec.batch import encoding_job
@@ -401,6 +402,21 @@ def test_a_deletion_that_was_killed_half_way_is_ended(
     assert encode_tree(source, target).n_copied == 0
     encode_tree(source, target, remove_originals=True)
     assert sorted(hashes(source)) == ["RECORDS", "group0/notes.txt"]
+    assert_comes_back(kept, target, tmp_path)
+
+
+def test_segments_that_a_killed_deletion_left_are_no_records(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    write_segments(source)
+    kept = copy_of(source, tmp_path / "kept")
+    assert encode_tree(source, target).n_done == 1
+    before = hashes(target)
+    (source / "whole.hea").unlink()
+    for settings in ({}, {"remove_originals": True}):
+        summary = encode_tree(source, target, **settings)
+        assert (summary.n_records, summary.n_failed) == (0, 0)
+        assert hashes(target) == before
+    assert not hashes(source)
     assert_comes_back(kept, target, tmp_path)
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from archives import make_archive, write_record
+from archives import make_archive, write_record, write_segments
 
 from sancodec.batch.trees import LocalTree
 from sancodec.batch.walk import Archive, Choice, find_records
@@ -20,17 +20,6 @@ def walk(folder: Path, **settings: object) -> Archive:
 
 def names(archive: Archive) -> dict[str, str]:
     return {record.name: record.target for record in archive.records}
-
-
-def write_segments(folder: Path, *, n_missing: int = 0) -> None:
-    """Write a record of a layout, two segments, a gap, and as many that are not there."""
-    for i in range(2):
-        write_record(folder / f"s{i}.hea", seed=i, n_frames=100)
-    (folder / "layout.hea").write_text(
-        "layout 2 250 0\n~ 0 200/mV 16 0 0 0 0 I\n~ 0 200 16 0 0 0 0 II\n"
-    )
-    lines = ["layout 0", "s0 100", "~ 50", "s1 100", *("gone 10" for _ in range(n_missing))]
-    (folder / "whole.hea").write_text("\n".join([f"whole/{len(lines)} 2 250", *lines]) + "\n")
 
 
 def test_records_of_nested_folders_are_found_with_their_places(tmp_path: Path) -> None:

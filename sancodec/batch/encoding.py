@@ -14,7 +14,7 @@ from sancodec.batch.job import Job, Outcome, Scheduler, is_same
 from sancodec.batch.manifest import DONE, DROPPED, FAILED, FILE, RECORD, Entry, Manifest
 from sancodec.batch.places import manifest_of, read_manifest, refuse_overlap, writing
 from sancodec.batch.plan import Plan, Planner
-from sancodec.batch.removals import Removals
+from sancodec.batch.removals import Removals, without_rest
 from sancodec.batch.summary import Progress, Summary, Tally
 from sancodec.batch.trees import LocalTree, Tree
 from sancodec.batch.walk import Archive, Choice, find_records
@@ -78,7 +78,8 @@ def encode_archive(
 ) -> tuple[Summary, list[Entry]]:
     """Encode all records of a tree into another one, but for those that are done.
 
-    Gives what came of it, and the newest entry of each record of the archive.
+    Gives what came of it, and the newest entry of each record of the archive: those that are done
+    name the .san files, which may be handed on.
 
     Raises
     ------
@@ -91,6 +92,7 @@ def encode_archive(
         raise ConfigError("originals are deleted of folders on this machine alone")
     archive = _find(source, settings)
     with writing(target), manifest_of(target) as manifest:
+        archive = without_rest(archive, manifest, source)
         summary = _Encoding(source, target, settings, archive, manifest).run(scheduler, progress)
         names = {record.name for record in archive.records}
         return summary, [
@@ -102,7 +104,9 @@ def plan_encoding(source: Tree, target: Tree, settings: ArchiveSettings) -> tupl
     """Give what would be done, and do nothing; errors as of ``encode_archive``."""
     refuse_overlap(source, target)
     archive = _find(source, settings)
-    planner = Planner(source, target, archive, read_manifest(target), check=settings.check)
+    manifest = read_manifest(target)
+    archive = without_rest(archive, manifest, source)
+    planner = Planner(source, target, archive, manifest, check=settings.check)
     kernels = ArchiveModels(source, target, archive, settings.fit)
     return archive, planner.plan(partial(kernels.settings_of, settings.encode))
 

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from sancodec.batch.encoding_job import RemoveJob
 from sancodec.batch.job import is_same
-from sancodec.batch.manifest import DONE, RECORD, Entry, Manifest
+from sancodec.batch.manifest import DONE, RECORD, Entry, InputFile, Manifest
 from sancodec.batch.trees import Tree
 from sancodec.batch.walk import Archive
+
+
+def without_rest(archive: Archive, manifest: Manifest, source: Tree) -> Archive:
+    """Give an archive without what is left of records whose deletion was killed half way.
+
+    The segments of a record whose header is gone would be taken for records of their own.
+    """
+    rest: set[str] = set()
+    for entry in manifest.records():
+        if entry.state == DONE and entry.name not in archive.states:
+            rest.update(file.name for file in entry.files if _is_left(file, archive, source))
+    records = tuple(own for own in archive.records if not rest.issuperset(own.files))
+    return replace(archive, records=records)
+
+
+def _is_left(file: InputFile, archive: Archive, source: Tree) -> bool:
+    state = archive.states.get(file.name)
+    return state is not None and is_same(file, state, partial(source.digest, file.name))
 
 
 class Removals:
@@ -55,13 +74,9 @@ class Removals:
     def rest_of(self, entry: Entry) -> None:
         """Enter a record of which a killed process deleted a part: its header is gone."""
         if entry.name not in self._archive.states and entry.state == DONE:
-            for file in entry.files:
-                state = self._archive.states.get(file.name)
-                if state is not None and not is_same(
-                    file, state, partial(self._source.digest, file.name)
-                ):
-                    return
-            self.done(entry)
+            there = [file for file in entry.files if file.name in self._archive.states]
+            if all(_is_left(file, self._archive, self._source) for file in there):
+                self.done(entry)
 
     def jobs(self, target: str) -> Iterator[RemoveJob]:
         """Give what can be deleted by now; every file once."""
