@@ -93,8 +93,11 @@ class Failures:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Progress | None]:
-    """Show a progress bar on stderr while the body runs; nothing when it is no terminal."""
+def progress_bar(label: str, *, in_bytes: bool = False) -> Iterator[Progress | None]:
+    """Show a progress bar on stderr while the body runs; nothing when it is no terminal.
+
+    Where progress is told in bytes, with the throughput.
+    """
     if not sys.stderr.isatty():
         yield None
         return
@@ -106,6 +109,7 @@ def progress_bar(label: str) -> Iterator[Progress | None]:
         progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.TaskProgressColumn(),
+        *([progress.TransferSpeedColumn()] if in_bytes else []),
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:

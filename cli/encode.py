@@ -13,25 +13,22 @@ from typing import Any, BinaryIO
 
 import click
 
-from sancodec.cli._options import force_option, jobs_option, level_option, provider_option
+from sancodec.cli._encode_options import (
+    coding_options,
+    no_verify_option,
+    remove_original_option,
+    take_config,
+    with_annotations_option,
+)
+from sancodec.cli._options import force_option, jobs_option, provider_option
 from sancodec.cli._report import print_report
 from sancodec.cli._terminal import for_each, progress_bar
 from sancodec.config import CodecConfig
-from sancodec.fidelity import (
-    Fidelity,
-    Lossless,
-    MaxError,
-    MeanPrdn,
-    SanOnly,
-    TargetPrdn,
-    TargetSize,
-)
+from sancodec.fidelity import Lossless
 from sancodec.files import delete_originals, encode_file
 from sancodec.formats.sources import SUFFIXES, suffix_of
 
 _START_BYTES = 16
-_SETTINGS = ("model", "kernels", "primer", "level")
-_LOSSES = ("prdn", "mean_prdn", "max_error", "ratio", "bits_per_sample", "san_only")
 _SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
 
 
@@ -43,76 +40,8 @@ _SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
     metavar="FILE|DIR|-",
     help="File or folder to write, - for stdout.  [default: RECORD.san beside the record]",
 )
-@click.option(
-    "--model",
-    default="auto",
-    show_default=True,
-    metavar="auto|none|NAME|FILE.onnx",
-    help="Model of the SAN layer: for each signal by its type and by trial, no SAN layer, a "
-    "shipped one, a file.",
-)
-@click.option(
-    "--kernels",
-    type=click.Choice(["auto", "model", "fit"]),
-    default="auto",
-    show_default=True,
-    help="Kernels from the model, or fitted to the record and kept in its file.",
-)
-@level_option
-@click.option(
-    "--primer",
-    default="auto",
-    show_default=True,
-    metavar="auto|none|PATH",
-    help="What short records begin with that others taught: a shipped primer where it pays.",
-)
-@click.option(
-    "--chunk",
-    type=float,
-    metavar="SECONDS",
-    help="Length of the chunks that decode alone, in seconds.  [default: about a minute]",
-)
-@click.option(
-    "--prdn",
-    type=click.FloatRange(0, 100, min_open=True),
-    metavar="PERCENT",
-    help="Lose as much as this allows: root-mean-square error of each channel, in percent of its "
-    "deviation from its mean.",
-)
-@click.option(
-    "--mean-prdn",
-    type=click.FloatRange(0, 100, min_open=True),
-    metavar="PERCENT",
-    help="The same for the mean over the channels, some of which may then lose more.",
-)
-@click.option(
-    "--max-error",
-    metavar="N|NuV[,...]",
-    help="No sample off by more than this: ADC units (3), or a unit of the channel (10uV); one "
-    "for all channels, or one for each.",
-)
-@click.option(
-    "--ratio",
-    type=float,
-    metavar="N",
-    help="As good as N times fewer bits than in the signal files allow.",
-)
-@click.option(
-    "--bits-per-sample",
-    type=float,
-    metavar="BITS",
-    help="As good as so many bits a sample, everything counted, allow.",
-)
-@click.option(
-    "--san-only",
-    is_flag=True,
-    help="Keep the SAN layer alone, as the paper does: kernels and activations.",
-)
-@click.option(
-    "--with-annotations",
-    is_flag=True,
-    help="Take the annotation files of the record (100.atr) into its file, too.",
-)
+@coding_options
+@with_annotations_option
 @click.option(
     "--attach",
     multiple=True,
@@ -120,12 +49,7 @@ _SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
     metavar="FILE",
     help="Take this file in, too; may be given several times.",
 )
-@click.option(
-    "--remove-original",
-    is_flag=True,
-    help="Delete the record's files in the end: once the written file was read back from the disk "
-    "and gives all of them back, byte for byte.",
-)
+@remove_original_option
 @click.option(
     "--fs",
     type=click.FloatRange(0, min_open=True),
@@ -137,7 +61,7 @@ _SUFFIXES = (".hea", ".dat", ".mat", *SUFFIXES)
     is_flag=True,
     help="Keep the column of time of a table as a channel, instead of following it from --fs.",
 )
-@click.option("--no-verify", is_flag=True, help="Do not decode and compare before saying done.")
+@no_verify_option
 @provider_option
 @jobs_option
 @force_option
@@ -149,7 +73,6 @@ def encode(
     *,
     records: tuple[str, ...],
     output: str | None,
-    chunk: float | None,
     remove_original: bool,
     no_verify: bool,
     as_json: bool,
@@ -175,9 +98,7 @@ def encode(
       sancodec encode mitdb/*.hea -o compressed --json
       sancodec encode 100.dat --prdn 5
     """
-    loss = {name: options.pop(name) for name in _LOSSES}
-    settings = {name: options.pop(name) for name in _SETTINGS}
-    config = CodecConfig(chunk_seconds=chunk, fidelity=_fidelity(**loss), **settings)
+    config = take_config(options)
     targets = _targets(records, output)
     _check_removal(
         config, wanted=remove_original, verify=not no_verify, piped="-" in (output, *records)
@@ -222,37 +143,6 @@ def _check_removal(config: CodecConfig, *, wanted: bool, verify: bool, piped: bo
         raise click.UsageError(
             "--remove-original needs a file that is lossless, verified, and no pipe"
         )
-
-
-def _fidelity(
-    *,
-    prdn: float | None,
-    mean_prdn: float | None,
-    max_error: str | None,
-    ratio: float | None,
-    bits_per_sample: float | None,
-    san_only: bool,
-) -> Fidelity:
-    """Give the one fidelity that was asked for."""
-    asked: list[Fidelity] = []
-    if prdn is not None:
-        asked.append(TargetPrdn(prdn))
-    if mean_prdn is not None:
-        asked.append(MeanPrdn(mean_prdn))
-    if max_error is not None:
-        asked.append(MaxError(tuple(max_error.split(","))))
-    if ratio is not None:
-        asked.append(TargetSize(ratio=ratio))
-    if bits_per_sample is not None:
-        asked.append(TargetSize(bits_per_sample=bits_per_sample))
-    if san_only:
-        asked.append(SanOnly())
-    if len(asked) > 1:
-        raise click.UsageError(
-            "--prdn, --mean-prdn, --max-error, --ratio, --bits-per-sample, --san-only: choose one "
-            "of them"
-        )
-    return asked[0] if asked else Lossless()
 
 
 def _targets(records: tuple[str, ...], output: str | None) -> dict[str, Path | BinaryIO]:

@@ -17,6 +17,7 @@ from sancodec.errors import SancodecError
 VERBS = {
     "encode": "Compress WFDB records without loss, each to one .san file.",
     "decode": "Give back the original files of .san files, or a part of them.",
+    "batch": "Encode or decode whole archives, record by record.",
     "inspect": "Report what .san files hold, down to every byte.",
     "beats": "Write the beats that .san files know of, without decoding, as WFDB annotations.",
     "evaluate": "Tell what records come to at several losses, and what becomes of their beats.",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from sancodec.errors import RecordError
+from sancodec.errors import EmptyRecordError, RecordError
 from sancodec.formats.blocks import (
     MAX_BLOCK_BYTES,
     MAX_HOLE_BYTES,
@@ -96,7 +96,7 @@ class EdfRecord:
         if header.n_records is not None:
             n_records = min(n_records, header.n_records)
         if not n_records:
-            raise RecordError(f"{path}: no whole data record; there is nothing to encode")
+            raise EmptyRecordError(f"{path}: no whole data record; there is nothing to encode")
         source = SourceFile(
             path=path,
             format=IN_BLOCKS,
@@ -170,7 +170,7 @@ def _make_layout(header: EdfHeader, path: Path) -> BlockLayout:
         elif own.n_samples:
             numbers.append(own.n_samples)
     if not numbers:
-        raise RecordError(
+        raise EmptyRecordError(
             f"{path}: no signals but annotations; take it into the file of its record with --attach"
         )
     if not header.duration:

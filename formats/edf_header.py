@@ -9,7 +9,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import TypeVar
 
-from sancodec.errors import RecordError
+from sancodec.errors import EmptyRecordError, RecordError
 
 _EDF = b"0       "
 _BDF = b"\xffBIOSEMI"
@@ -101,8 +101,10 @@ def parse_edf_header(read: Callable[[int], bytes], name: str) -> EdfHeader:
     if not is_edf(fixed):
         raise RecordError(f"{name}: begins with {fixed[:MAGIC_BYTES]!r}; neither EDF nor BDF")
     n_signals = _count(fixed[252:256], "number of signals", name)
+    if not n_signals:
+        raise EmptyRecordError(f"{name}: 0 signals; there is nothing to encode")
     if not 1 <= n_signals <= _MAX_SIGNALS:
-        raise RecordError(f"{name}: {n_signals} signals; there is nothing to encode")
+        raise RecordError(f"{name}: {n_signals} signals, expected 1 to {_MAX_SIGNALS}")
     n_bytes = _FIXED_BYTES + n_signals * _SIGNAL_BYTES
     said = _count(fixed[184:192], "bytes of the header", name)
     if said != n_bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sancodec.errors import RecordError
+from sancodec.errors import EmptyRecordError, RecordError
 from sancodec.recording import Channel
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -123,7 +123,7 @@ def parse_header(text: str, path: Path) -> HeaderText:
         raise RecordError(f"{where}: {fields[0]} is a record of several segments, not one of them")
     n_signals = _count(fields[1], "number of signals", where) if len(fields) > 1 else 0
     if n_signals == 0:
-        raise RecordError(f"{where}: no signals; there is nothing to encode")
+        raise EmptyRecordError(f"{where}: no signals; there is nothing to encode")
     if len(lines) - 1 < n_signals:
         raise RecordError(f"{path}: {len(lines) - 1} signal lines, line {number} says {n_signals}")
     signals = [_parse_signal(line, f"{path}, line {i}") for i, line in lines[1 : n_signals + 1]]

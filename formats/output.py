@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -88,7 +89,9 @@ class PendingFiles:
 
     def _remove(self) -> None:
         for file in self.files:
-            file.close()
+            # On a full disk what is still to be written has no room; it is not wanted any more.
+            with contextlib.suppress(OSError):
+                file.close()
         for waiting in self._waiting:
             waiting.unlink(missing_ok=True)
 

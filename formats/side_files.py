@@ -37,9 +37,14 @@ def find_annotations(record: Sequence[SourceFile]) -> list[Path]:
     beside = sorted(
         path
         for path in header.parent.iterdir()
-        if path.stem == header.stem and path.suffix and path.name not in own and path.is_file()
+        if path.stem == header.stem and path.name not in own and path.is_file()
     )
-    return [path for path in beside if path.suffix not in _NOT_ANNOTATIONS and _annotates(path)]
+    return [path for path in beside if may_annotate(path.suffix) and _annotates(path)]
+
+
+def may_annotate(suffix: str) -> bool:
+    """Tell whether files of this suffix may be annotations."""
+    return bool(suffix) and suffix not in _NOT_ANNOTATIONS
 
 
 def side_sources(paths: Iterable[Path], record: Sequence[SourceFile]) -> tuple[SourceFile, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sancodec.errors import RecordError
+from sancodec.errors import EmptyRecordError, RecordError
 from sancodec.formats.dat import DatReader
 from sancodec.formats.dat_formats import FORMATS, MISSING
 from sancodec.formats.flac import BITS, FlacReader
@@ -270,7 +270,7 @@ def _count_frames(text: HeaderText, sources: Sequence[SourceFile], header_path: 
     n_frames = text.n_frames or min(available)
     if n_frames == 0:
         empty = sources[available.index(0)]
-        raise RecordError(f"{empty.path}: 0 samples; there is nothing to encode")
+        raise EmptyRecordError(f"{empty.path}: 0 samples; there is nothing to encode")
     for source, n_available in zip(sources, available, strict=True):
         if n_available < n_frames:
             raise RecordError(

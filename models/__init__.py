@@ -18,6 +18,7 @@ from sancodec.formats.primers import MAGIC, Primer, PrimerKey, decode_primer
 from sancodec.san.kernels import KernelBank
 
 _FOLDER = Path(__file__).resolve().parent
+_N_REMEMBERED = 16
 _NOT_MODELS = {"placement", "transform"}
 PRIMERS = _FOLDER / "primers.json"
 _MAX_PRIMER_BYTES = 1 << 24
@@ -40,11 +41,11 @@ def load(name_or_path: str | Path) -> tuple[KernelBank, dict[str, str]]:
     """
     text = str(name_or_path)
     if not _NAME.fullmatch(text):
-        return _read(Path(name_or_path))
+        return _load_file(Path(name_or_path))
     if text in list_models():
         return _load_shipped(text)
     if Path(text).is_file():
-        return _read(Path(text))
+        return _load_file(Path(text))
     raise ModelError(
         f"model {text}: not shipped (there is {', '.join(list_models()) or 'none'}); "
         "give one of these, or the path of an .onnx file"
@@ -72,6 +73,20 @@ def find(digest: str) -> KernelBank:
 @functools.cache
 def _load_shipped(name: str) -> tuple[KernelBank, dict[str, str]]:
     return _read(_FOLDER / f"{name}.onnx")
+
+
+def _load_file(path: Path) -> tuple[KernelBank, dict[str, str]]:
+    try:
+        found = path.stat()
+    except OSError:
+        return _read(path)
+    return _load_unchanged(path, found.st_mtime_ns, found.st_size)
+
+
+# The records of an archive share a model that takes longer to open than they take.
+@functools.lru_cache(_N_REMEMBERED)
+def _load_unchanged(path: Path, stamp: int, n_bytes: int) -> tuple[KernelBank, dict[str, str]]:
+    return _read(path)
 
 
 def _read(path: Path) -> tuple[KernelBank, dict[str, str]]:

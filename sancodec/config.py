@@ -39,6 +39,8 @@ class CodecConfig:
         and longer where that would be few samples; half an hour where there may be loss.
     fidelity : Fidelity
         How much decoded samples may differ: not at all, unless something else is asked for.
+    candidates : tuple of str
+        Model files that ``"auto"`` tries as well, each on the signals of its type.
 
     Raises
     ------
@@ -52,10 +54,13 @@ class CodecConfig:
     level: str = "default"
     chunk_seconds: float | None = None
     fidelity: Fidelity = field(default_factory=Lossless)
+    candidates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.model:
             raise ConfigError("model: empty, expected auto, none, a name or a path")
+        if self.candidates and self.model != "auto":
+            raise ConfigError(f"candidates: model {self.model} leaves nothing to try")
         if not self.primer:
             raise ConfigError("primer: empty, expected auto, none, a name or a path")
         if self.kernels not in KERNEL_SOURCES:
@@ -81,4 +86,5 @@ class CodecConfig:
         fields = dict(settings)
         if "fidelity" in fields:
             fields["fidelity"] = fidelity_from_json(fields["fidelity"])
+        fields["candidates"] = tuple(fields.get("candidates", ()))
         return cls(**fields)

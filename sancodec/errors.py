@@ -21,6 +21,10 @@ class RecordError(SancodecError):
     """An input record is missing, incomplete, or says something that cannot be."""
 
 
+class EmptyRecordError(RecordError):
+    """A record has no signals or no samples: there is nothing to encode."""
+
+
 class ModelError(SancodecError):
     """A model is missing, damaged, or not the one that a file was written with."""
 

@@ -24,13 +24,13 @@ from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import restore
 from sancodec.formats.segmented import open_record
 from sancodec.formats.side_files import find_annotations, side_sources
-from sancodec.formats.sources import is_samples_alone, open_source
+from sancodec.formats.sources import AnyRecord, is_samples_alone, open_source
 from sancodec.inspection import inspect_file, inspect_stream, open_san
 from sancodec.progress import Progress
 from sancodec.recording import Recording, RecordSpans
 from sancodec.records import RecordEncoder, check_file, counted, restore_file
 from sancodec.removal import remove_originals
-from sancodec.report import Report
+from sancodec.report import Report, SignalReport
 from sancodec.runtime import open_session
 from sancodec.san.kernels import KernelBank
 from sancodec.san_file import SanFile
@@ -61,6 +61,7 @@ def encode_file(
     attach: Sequence[Path] = (),
     fs: float | None = None,
     keep_time: bool = False,
+    approve: Callable[[BinaryIO], None] | None = None,
 ) -> Report:
     """Encode a record into a .san file, and decode it again before saying that it is done.
 
@@ -70,15 +71,15 @@ def encode_file(
         A WFDB record's name, its header, or its signal file; an EDF file, an array, a table.
     target : Path or BinaryIO, written only when all is well
     verify, force : bool
-        Whether the file is decoded and compared, samples and original files alike; whether an
-        existing target is overwritten.
+        Whether the file is decoded and compared, originals and all; whether a target is replaced.
     jobs, progress : int or None, callable, optional
-        Threads that work on chunks, None for one on each processor; called with frames done and in
-        all, verifying counting as much as encoding.
+        Threads that work on chunks, None for one a processor; verifying counts as half the way.
     with_annotations, attach : bool, sequence of Path
         Whether the annotation files of the record travel along, and further files that do.
     fs, keep_time : float or None, bool
         Of an array or a table: see ``open_source``.
+    approve : callable, optional
+        Called with what was written, before it takes its place: what it raises keeps nothing.
 
     Raises
     ------
@@ -92,21 +93,33 @@ def encode_file(
         The model, the provider or the settings cannot be had.
     """
     started = time.perf_counter()
-    # What loss leaves of a segment's header is its own: then none shares another's samples.
-    lossless = isinstance(config.fidelity, Lossless)
-    source = open_source(record, fs=fs, keep_time=keep_time, share=lossless)
-    annotations = find_annotations(source.files) if with_annotations else []
-    side_files = side_sources([*annotations, *attach], source.files)
+    source = open_source(record, fs=fs, keep_time=keep_time, share=_may_share(config))
+    beside = [*(find_annotations(source.files) if with_annotations else []), *attach]
+    side_files = side_sources(beside, source.files)
     encoder = RecordEncoder(config=config, session=open_session(provider), jobs=jobs)
     encoding, verifying = _halves(progress) if verify else (progress, None)
     with pending(target, force) as stream:
         signals = encoder.encode(source, side_files, stream, encoding)
         if verify:
             encoder.verify(stream, source.name, verifying)
-        report, _ = inspect_stream(stream, str(record))
+        report = _report(stream, record, source, signals)
+        if approve is not None:
+            approve(stream)
+    return replace(report, verified=verify, encode_seconds=time.perf_counter() - started)
+
+
+def _may_share(config: CodecConfig) -> bool:
+    """Tell whether a segment may have the samples of another; after loss, its header is its own."""
+    return isinstance(config.fidelity, Lossless)
+
+
+def _report(
+    stream: BinaryIO, record: Path, source: AnyRecord, signals: tuple[SignalReport, ...]
+) -> Report:
+    """Give the report of what was written, with what the encoder alone knows."""
+    report, _ = inspect_stream(stream, str(record))
     note = source.note if isinstance(source, EdfRecord) else ""
-    report = replace(report, signals=signals or report.signals, verified=verify, note=note)
-    return replace(report, encode_seconds=time.perf_counter() - started)
+    return replace(report, signals=signals or report.signals, note=note)
 
 
 def delete_originals(

@@ -207,7 +207,8 @@ class LayerChoice:
         if self._named:
             yield model_layer(part, self._config.model)
             return
-        for name in _models_for(part.kind, part.group.fs):
+        own = (name for name in self._config.candidates if _kind_of_model(name) == part.kind)
+        for name in chain(_models_for(part.kind, part.group.fs), own):
             try:
                 yield model_layer(part, name)
             except ModelError:

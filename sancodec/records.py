@@ -149,7 +149,7 @@ def check_file(file: SanFile | SegmentedFile, progress: Progress | None) -> None
     for member, part in _members_of(file, progress):
         _check_one(member, part)
     check(file.originals, (), file.name)
-    _files_of(file)
+    files_of(file)
 
 
 def restore_file(
@@ -178,7 +178,7 @@ def restore_file(
     if isinstance(file, SanFile):
         spans = file.hashed(counted(file.spans(), file.n_frames, progress))
         return restore(file.originals, spans, directory, force=force, name=file.name)
-    targets = [directory / name for name in _files_of(file)]
+    targets = [directory / name for name in files_of(file)]
     with staged(targets, force=force) as folder:
         restore(file.originals, (), folder, force=True, name=file.name)
         for member, part in _members_of(file, progress):
@@ -217,8 +217,10 @@ def _check_one(file: SanFile, progress: Progress | None) -> None:
     check(originals, (), file.name)
 
 
-def _files_of(file: SegmentedFile) -> dict[str, OriginalFile]:
+def files_of(file: SanFile | SegmentedFile) -> dict[str, OriginalFile]:
     """Give all original files by their names; CorruptError where one name has two contents."""
+    if isinstance(file, SanFile):
+        return {own.name: own for own in file.originals.files}
     files: dict[str, OriginalFile] = {}
     spelled: dict[str, str] = {}
     members = (file.member(i).originals.files for i in range(file.n_members))

@@ -33,7 +33,8 @@ def remove_originals(
     """
     _forget_cached(written)
     try:
-        with tempfile.TemporaryDirectory(dir=written.parent) as folder:
+        # A name as of all that is unfinished: what a killed process leaves is known by it.
+        with tempfile.TemporaryDirectory(prefix=".sancodec-", dir=written.parent) as folder:
             decode(written, Path(folder))
             for path in originals:
                 restored = Path(folder) / path.name

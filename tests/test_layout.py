@@ -59,6 +59,7 @@ LAYERS = (
     ("outcomes",),
     ("evaluation", "export", "reconstruct"),
     ("training",),
+    ("batch",),
     ("experiments",),
     ("cli",),
 )
@@ -79,7 +80,8 @@ PLACES = {
     "zstandard": ("formats",),
     "click": ("cli",),
     "rich": ("cli",),
-    "fsspec": ("formats.remote",),
+    "fsspec": ("formats.remote", "batch.remote"),
+    "distributed": ("batch.cluster",),
     "numcodecs": ("numcodecs_codec",),
     "zarr": ("zarr_codec",),
 }

@@ -6,6 +6,7 @@ versions a quarter of a sample apart, then placed by ONNX Runtime. All of it is 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -42,6 +43,8 @@ _LEAD_IN, _LEAD_OUT = 2, 3
 _MARGIN = 6
 # Fixed point of the cubic that resamples kernels.
 _CUBIC_BITS = 14
+# Resampled banks that are kept.
+_N_REMEMBERED = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +137,26 @@ def resample(bank: KernelBank, fs: float) -> KernelBank:
     """
     if not (np.isfinite(fs) and fs > 0):
         raise ModelError(f"sampling frequency: {fs} Hz, expected above 0")
-    if fs == bank.fs:
-        return bank
+    return bank if fs == bank.fs else _resampled(_ByDigest(bank), fs)
+
+
+class _ByDigest:
+    """A bank that is known by its digest, which stands for all of it."""
+
+    def __init__(self, bank: KernelBank) -> None:
+        self.bank = bank
+
+    def __hash__(self) -> int:
+        return hash(self.bank.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByDigest) and self.bank.digest == other.bank.digest
+
+
+# The records of an archive have few frequencies, and short ones take hardly longer than this.
+@functools.lru_cache(_N_REMEMBERED)
+def _resampled(own: _ByDigest, fs: float) -> KernelBank:
+    bank = own.bank
     step = Fraction(bank.fs) / Fraction(fs)
     before = _ceil(bank.centre / step)
     after = _ceil((bank.n_taps - 1 - bank.centre) / step)
@@ -148,6 +169,7 @@ def resample(bank: KernelBank, fs: float) -> KernelBank:
     positions = [bank.centre + k * step for k in range(-before, after + 1)]
     taps = [_tap(bank, position, max(step, Fraction(1))) for position in positions]
     kernels = np.clip(np.stack(taps, axis=-1), -32_767, 32_767).astype(np.int16)
+    kernels.flags.writeable = False
     return KernelBank(kernels=kernels, centre=before, fs=float(fs))
 
 
