@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from sancodec import models
 from sancodec.errors import CorruptError, RecordError
 from sancodec.formats.bundle import BundleReader, is_bundle
 from sancodec.formats.container import ContainerReader, Span
@@ -26,10 +27,10 @@ from sancodec.formats.parameters import (
     decode_parameters,
     partition,
 )
+from sancodec.formats.primers import DIGEST_BYTES
 from sancodec.formats.promise import Promise, decode_promise
 from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import RecordShape, describe
-from sancodec.primed import name_primer
 from sancodec.report import Report, SignalReport, combine, say_kernels
 from sancodec.signal_types import identify
 from sancodec.structure.record import base_header, structure_in, with_derived
@@ -138,7 +139,7 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         signals=_distorted(_all_signals(header, structure, parameters, said, name), promise),
         fidelity=_say_promise(header.fidelity, promise),
         structure="" if structure is None else say(structure, header.channels, header.fs),
-        primer=name_primer(parameters.primer),
+        primer=_name_primer(parameters.primer),
         n_kernels=sum(san.n_kernels for san in layers),
         n_activations=summary.n_activations,
         n_amplitudes=summary.n_amplitudes,
@@ -163,6 +164,13 @@ def promise_of(header: Header, name: str) -> Promise | None:
     if len(promise.wanted) != n_wanted.get(header.fidelity, 1):
         raise CorruptError(f"{name}: promise of fidelity {header.fidelity}: {promise.wanted}")
     return promise
+
+
+def _name_primer(coded: bytes) -> str:
+    """Give the name of the primer that a header names, or the begin of its digest."""
+    digest = coded[:DIGEST_BYTES].hex()
+    shipped = models.shipped_primers() if digest else ()
+    return next((own.name for own in shipped if own.digest.startswith(digest)), digest)
 
 
 def _say_promise(fidelity: int, promise: Promise | None) -> str:
