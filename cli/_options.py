@@ -30,8 +30,8 @@ level_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Overwrite files that exist.")
 decoder_model_option = click.option(
     "--model",
-    metavar="FILE.onnx",
-    help="The model that the file was written with, when the package does not ship it.",
+    metavar="FILE",
+    help="The model or primer that the file was written with, when the package does not ship it.",
 )
 
 

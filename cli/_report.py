@@ -57,6 +57,8 @@ def rows_of(report: Report) -> list[tuple[str, str]]:
         rows.append(("note", report.note))
     if report.structure:
         rows.append(("found", report.structure))
+    if report.primer:
+        rows.append(("begins with", f"what primer {report.primer} has"))
     if report.cr_original is not None:
         base = f"the original signal files, {report.original_n_bytes:,} bytes"
         rows.append(("compression ratio", f"{report.cr_original:.3f} against {base}"))

@@ -9,7 +9,7 @@ import click
 from sancodec.cli._options import force_option
 from sancodec.cli._report import print_json
 from sancodec.cli._terminal import Failures, printable, progress_bar
-from sancodec.packing import find_members, pack_files
+from sancodec.packing import find_members, pack_files, shared_model
 
 
 @click.command()
@@ -33,9 +33,9 @@ from sancodec.packing import find_members, pack_files
     "--model",
     "models",
     multiple=True,
-    metavar="FILE.onnx",
+    metavar="FILE.onnx|FILE.primer",
     type=click.Path(path_type=Path),
-    help="A model that the files need and the package does not ship: it goes along.",
+    help="A model or primer that the files need and the package does not ship: it goes along.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Report one line of JSON.")
 @force_option
@@ -65,7 +65,12 @@ def pack(
     failures = Failures(context)
     with progress_bar(str(target)) as progress:
         packed = pack_files(
-            members, target, model_paths=models, force=force, failed=failures, progress=progress
+            members,
+            target,
+            shared=map(shared_model, models),
+            force=force,
+            failed=failures,
+            progress=progress,
         )
     if as_json:
         print_json(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import BinaryIO
+from itertools import accumulate
+from typing import BinaryIO, overload
 
 from sancodec.errors import (
     ChecksumError,
@@ -106,6 +108,45 @@ class ContainerWriter:
         self._n_bytes += len(encoded)
 
 
+class ChunkTable(Sequence[ChunkEntry]):
+    """Where the chunks of a file are, one behind the other.
+
+    Parameters
+    ----------
+    header : Header
+    begin : int
+        Offset of the first.
+    sizes : list of int
+    """
+
+    def __init__(self, header: Header, begin: int, sizes: list[int]) -> None:
+        self._header = header
+        self._sizes = sizes
+        self._offsets = list(accumulate(sizes, initial=begin))
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    @overload
+    def __getitem__(self, i: int) -> ChunkEntry: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> tuple[ChunkEntry, ...]: ...
+
+    def __getitem__(self, i: int | slice) -> ChunkEntry | tuple[ChunkEntry, ...]:
+        # Made when asked for: who reads a part needs one or two of thousands.
+        if isinstance(i, slice):
+            return tuple(self[number] for number in range(len(self))[i])
+        number = range(len(self))[i]
+        return self._header.chunk_at(number, self._offsets[number], self._sizes[number])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 class ContainerReader:
     """Reads a container; everything but the chunks is checked when it is opened.
 
@@ -164,7 +205,11 @@ class ContainerReader:
 
     def account(self) -> list[Span]:
         """Give what every byte of the file is: spans in order, without gap or overlap."""
-        return list(self._spans)
+        chunks = [
+            Span(entry.offset, entry.n_bytes, f"chunk {i}") for i, entry in enumerate(self.chunks)
+        ]
+        n_before = 2
+        return self._spans[:n_before] + chunks + self._spans[n_before:]
 
     def _check_start(self) -> int:
         """Give the version."""
@@ -224,7 +269,7 @@ class ContainerReader:
         decode = decode_header_1 if self._version == OLD_VERSION else decode_header
         return decode(head, self._name)
 
-    def _read_index(self, offset: int, end: int) -> tuple[tuple[ChunkEntry, ...], Summary]:
+    def _read_index(self, offset: int, end: int) -> tuple[Sequence[ChunkEntry], Summary]:
         """Give the chunks and the summary; adds both to the account."""
         payload, n_index = self._read_section(offset, end, SECTION_INDEX, "summary and index")
         if offset + n_index != end:
@@ -237,7 +282,10 @@ class ContainerReader:
             summary = decode_summary(reader, _N_OLD_HASH)
             chunks = self._decode_entries(reader, self.header.n_chunks, None)
             reader.expect_end("index")
-            restoration = self._read_restoration(offset)
+            behind_chunks = (
+                chunks[-1].offset + chunks[-1].n_bytes if chunks else self._spans[-1].stop
+            )
+            restoration = self._read_restoration(behind_chunks, offset)
         else:
             summary = decode_summary(reader)
             chunks = self._decode_entries(reader, max(0, self.header.n_chunks - 1), offset)
@@ -249,7 +297,7 @@ class ContainerReader:
 
     def _decode_entries(
         self, reader: ByteReader, n_sizes: int, stop: int | None
-    ) -> tuple[ChunkEntry, ...]:
+    ) -> Sequence[ChunkEntry]:
         """Give the chunks; a last one without its size, if there is any, ends at ``stop``."""
         header = self.header
         # Every size takes a byte at least: a count that cannot be is refused before the list grows.
@@ -262,16 +310,11 @@ class ContainerReader:
             if (rest > 0) != (header.n_chunks > 0):
                 raise reader.corrupt("index", f"{rest} bytes left for the last chunk")
             sizes += [rest] * (rest > 0)
-        entries = []
-        for i, n_bytes in enumerate(sizes):
-            entries.append(header.chunk_at(i, offset, n_bytes))
-            self._spans.append(Span(offset, n_bytes, f"chunk {i}"))
-            offset += n_bytes
-        return tuple(entries)
+        return ChunkTable(header, offset, sizes)
 
-    def _read_restoration(self, index_offset: int) -> bytes:
+    def _read_restoration(self, offset: int, index_offset: int) -> bytes:
         """Give the section between the last chunk and the index, if there is one."""
-        offset, what = self._spans[-1].stop, "restoration"
+        what = "restoration"
         if offset == index_offset:
             return b""
         payload, n_bytes = self._read_section(offset, index_offset, SECTION_RESTORATION, what)

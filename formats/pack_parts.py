@@ -17,6 +17,8 @@ SHARED_KERNELS = 1
 """Kernels as they are embedded in .san files."""
 SHARED_MODEL = 2
 """Kernels of a model, which files name by the digest of these bytes."""
+SHARED_PRIMER = 3
+"""A primer, as its file is, which files name by its digest."""
 
 SECTION_SHARED = 6
 SECTION_GROUP = 7

@@ -130,6 +130,7 @@ def partition(channels: Sequence[Channel], members: Sequence[int] | None) -> lis
 def encode_parameters(parameters: CodecParameters) -> bytes:
     """Give the bytes of ``decode_parameters``."""
     writer = ByteWriter()
+    assert not (parameters.primer and parameters.starts)
     if parameters.primer:
         writer.varint(_ANOTHER_LAYOUT).varint(_PRIMED).counted(parameters.primer)
     if parameters.starts:

@@ -221,8 +221,8 @@ def _take_matrix(reader: ByteReader, n_rows: int) -> NDArray[np.int64]:
     matrix[np.triu_indices(n_rows)] = _take_numbers(reader, n_numbers, "<i4", "products")
     for i in range(1, n_rows):
         matrix[i, i:] += matrix[i - 1, i - 1 : -1]
-    if max(matrix.max(), -matrix.min()) > _LIMIT:
-        raise reader.corrupt("products", f"beyond {_LIMIT}")
+    if max(matrix.max(), -matrix.min()) > _LIMIT or matrix.diagonal().min() < 0:
+        raise reader.corrupt("products", f"beyond {_LIMIT}, or a square below 0")
     return matrix
 
 

@@ -194,7 +194,7 @@ def _exact_pieces(
 ) -> tuple[Header, EncodingPlan, _Pieces]:
     chunk_frames = chunk_frames_of(source, config)
     base, plan = _plan(source, config, session, chunk_frames)
-    if source.n_frames <= chunk_frames and config.level == "default":
+    if source.n_frames <= chunk_frames and config.level != "fast":
         begun = plan.begun(base.channels, config.primer, lossless=True)
         if begun is not None:
             return _smaller_of((plan, begun), source, base, session, chunk_frames)

@@ -29,6 +29,7 @@ from sancodec.formats.parameters import (
 from sancodec.formats.promise import Promise, decode_promise
 from sancodec.formats.remote import name_of
 from sancodec.formats.restoration import RecordShape, describe
+from sancodec.primed import name_primer
 from sancodec.report import Report, SignalReport, combine, say_kernels
 from sancodec.signal_types import identify
 from sancodec.structure.record import base_header, structure_in, with_derived
@@ -137,6 +138,7 @@ def report_of(reader: ContainerReader, n_bytes: int, name: str) -> Report:
         signals=_distorted(_all_signals(header, structure, parameters, said, name), promise),
         fidelity=_say_promise(header.fidelity, promise),
         structure="" if structure is None else say(structure, header.channels, header.fs),
+        primer=name_primer(parameters.primer),
         n_kernels=sum(san.n_kernels for san in layers),
         n_activations=summary.n_activations,
         n_amplitudes=summary.n_amplitudes,

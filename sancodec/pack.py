@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +20,8 @@ from sancodec.formats.damaged_pack import DamagedPack
 from sancodec.formats.header import Header, decode_header
 from sancodec.formats.pack import PackReader
 from sancodec.formats.pack_group import Member
-from sancodec.formats.pack_parts import SHARED_MODEL
+from sancodec.formats.pack_parts import SHARED_MODEL, SHARED_PRIMER
+from sancodec.formats.primers import Primer, decode_primer
 from sancodec.formats.remote import is_url, name_of, open_url
 from sancodec.inspection import open_san
 from sancodec.san.kernels import KernelBank
@@ -31,6 +34,8 @@ SAN_SUFFIX = ".san"
 PACK_SUFFIX = ".sanpack"
 SEPARATOR = "::"
 """Between the path of a pack and the name of a record in it."""
+
+_N_FOUND = 8
 
 Failed = Callable[[str, SancodecError], None]
 """Called with the name of a member, and why it is not there."""
@@ -80,7 +85,8 @@ class PackFile(Mapping[str, "SanFile | SegmentedFile"]):
     jobs : int or None
         Threads that decode the chunks of a record; None for one on each processor.
     model : str, optional
-        Name or path of the model, where records need one that is neither shipped nor in the pack.
+        Name or path of the model or primer, where records need one that is neither shipped nor in
+        the pack.
     damaged : bool
         Whether records are looked for in the whole file where its index is lost.
 
@@ -104,6 +110,9 @@ class PackFile(Mapping[str, "SanFile | SegmentedFile"]):
         self.reader = (DamagedPack if damaged else PackReader)(source, name)
         self._source = source
         self.provider, self._jobs, self._model = provider, jobs, model
+        # Thousands of records name the same one.
+        self.find_model = lru_cache(_N_FOUND)(self._find_model)
+        self.find_primer = lru_cache(_N_FOUND)(self._find_primer)
 
     def __enter__(self) -> PackFile:
         return self
@@ -178,6 +187,7 @@ class PackFile(Mapping[str, "SanFile | SegmentedFile"]):
             self.say(name),
             provider=self.provider,
             find_model=self.find_model,
+            find_primer=self.find_primer,
             jobs=self._jobs,
         )
 
@@ -185,15 +195,36 @@ class PackFile(Mapping[str, "SanFile | SegmentedFile"]):
         """Give the name of a member as it stands in messages, and on the command line."""
         return f"{self.name}{SEPARATOR}{name}"
 
-    def find_model(self, digest: str) -> KernelBank:
+    def _find_model(self, digest: str) -> KernelBank:
         """Give the kernels that a file names by the begin of their digest, in hexadecimal."""
-        if self._model is not None:
+        if self._model is not None and not models.is_primer(Path(self._model)):
             return models.load(self._model)[0]
-        own = bytes.fromhex(digest)
+        content = self.find_shared(SHARED_MODEL, bytes.fromhex(digest))
+        return models.find(digest) if content is None else KernelBank.from_canonical(content)
+
+    def _find_primer(self, digest: str) -> Primer:
+        """Give the primer that a file names likewise."""
+        if self._model is not None and models.is_primer(Path(self._model)):
+            return models.load_primer(self._model)
+        content = self.find_shared(SHARED_PRIMER, bytes.fromhex(digest))
+        if content is None:
+            return models.find_primer(digest)
+        return decode_primer(content, f"{self.name}: primer {digest}")
+
+    def find_shared(self, kind: int, digest: bytes) -> bytes | None:
+        """Give something that records share, by its kind and the begin of its SHA-256, or None.
+
+        Raises
+        ------
+        CorruptError
+            It is damaged.
+        """
         for number, entry in self.reader.shared.items():
-            if entry.kind == SHARED_MODEL and own.startswith(entry.digest[: len(own)]):
-                return KernelBank.from_canonical(self.reader.read_shared(number, SHARED_MODEL))
-        return models.find(digest)
+            if entry.kind == kind and digest.startswith(entry.digest[: len(digest)]):
+                content = self.reader.read_shared(number, kind)
+                if hashlib.sha256(content).digest().startswith(digest):
+                    return content
+        return None
 
 
 def open_pack(

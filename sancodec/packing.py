@@ -13,7 +13,7 @@ from sancodec import models
 from sancodec.errors import CorruptError, RecordError, SancodecError, VerifyError
 from sancodec.formats.output import pending
 from sancodec.formats.pack import PackReader
-from sancodec.formats.pack_parts import SHARED_MODEL
+from sancodec.formats.pack_parts import SHARED_MODEL, SHARED_PRIMER
 from sancodec.formats.pack_writing import PackWriter
 from sancodec.inspection import open_san
 from sancodec.pack import SAN_SUFFIX, Failed
@@ -39,7 +39,7 @@ def pack_files(
     members: Iterable[tuple[str, Path]],
     target: Path | BinaryIO,
     *,
-    model_paths: Iterable[Path] = (),
+    shared: Iterable[tuple[int, bytes]] = (),
     force: bool = False,
     failed: Failed | None = None,
     progress: Progress | None = None,
@@ -55,8 +55,9 @@ def pack_files(
         Name of each record in the pack, with ``/`` between folders, and its .san file.
     target : Path or BinaryIO
         Written only when all is well.
-    model_paths : iterable of Path
-        Models that the files name by digest and that the package does not ship: they go along.
+    shared : iterable of (int, bytes)
+        Kind and content of what files name by the digest of its content, to be there once:
+        ``shared_model`` gives models and primers that the package does not ship.
     force : bool
         Whether an existing target is overwritten.
     failed : callable, optional
@@ -77,8 +78,8 @@ def pack_files(
     packed = Packed()
     with pending(target, force) as stream:
         writer = PackWriter(stream)
-        for path in model_paths:
-            writer.add_shared(SHARED_MODEL, models.load(path)[0].canonical())
+        for kind, content in shared:
+            writer.add_shared(kind, content)
         digests = list(_add_all(writer, members, packed, failed, progress))
         writer.finish()
         packed.n_bytes = stream.tell()
@@ -108,6 +109,15 @@ def _add_all(
         if progress is not None:
             progress(packed.n_members, packed.n_members)
         yield digest
+
+
+def shared_model(path: Path) -> tuple[int, bytes]:
+    """Give a model or a primer as what files in a pack share; ModelError where it is neither."""
+    if models.is_primer(path):
+        models.load_primer(path)
+        return SHARED_PRIMER, path.read_bytes()
+    bank, _ = models.load(path)
+    return SHARED_MODEL, bank.canonical()
 
 
 def find_members(sources: Sequence[Path]) -> list[tuple[str, Path]]:

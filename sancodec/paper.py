@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sancodec.activation_table import ActivationTable, Kernel, names_of
 from sancodec.errors import ConfigError, RecordError
-from sancodec.formats.segmented import open_record
+from sancodec.formats.segmented import SegmentedRecord, open_record
 from sancodec.pages.building import build_page, escape, packed
 from sancodec.picture import new_figure, save_figure
 from sancodec.record_file import RecordFile, in_units
@@ -163,6 +163,8 @@ def _layers(file: RecordFile, start: int, stop: int) -> list[Signal] | None:
 
 def _original(file: RecordFile, path: Path, start: int, stop: int) -> list[Signal]:
     source = open_record(path)
+    if isinstance(source, SegmentedRecord):
+        raise RecordError(f"{path}: of several segments; there is nothing of that kind to compare")
     channels = tuple(channel.samples_per_frame for channel in source.channels)
     own = tuple(channel.samples_per_frame for channel in file.channels)
     if (source.n_frames, channels) != (file.n_frames, own):

@@ -71,6 +71,13 @@ def with_primers(
     return tuple(replace(group, primer=own) for group, own in zip(groups, chosen, strict=True))
 
 
+def name_primer(coded: bytes) -> str:
+    """Give the name of the primer that a header names, or the begin of its digest."""
+    digest = coded[:DIGEST_BYTES].hex()
+    shipped = models.shipped_primers() if digest else ()
+    return next((own.name for own in shipped if own.digest.startswith(digest)), digest)
+
+
 def begun(
     groups: Sequence[Group], channels: Sequence[Channel], primer: str, *, lossless: bool
 ) -> tuple[Group, ...] | None:

@@ -93,6 +93,9 @@ class Report:
     structure : str
         What the samples were found to follow from, in words; empty where they are coded as they
         are.
+    primer : str
+        The primer that the record begins with, by name where it is shipped, or the first bytes of
+        its digest; empty without.
     fidelity : str
         What the file promises of its samples, in words.
     n_segments, n_gaps : int
@@ -125,6 +128,7 @@ class Report:
     verified: bool | None = None
     signals: tuple[SignalReport, ...] = ()
     structure: str = ""
+    primer: str = ""
     fidelity: str = "lossless"
     n_segments: int = 0
     n_gaps: int = 0

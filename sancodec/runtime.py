@@ -99,8 +99,8 @@ class SynthesisSession:
             The provider fails, for instance for want of memory.
         """
         for some in self._batches(placements):
-            if len(some) == 1:
-                yield self.place(some[0])
+            if len(some) == 1 or not any(own.n_records for own in some):
+                yield from map(self.place, some)
                 continue
             batch = Batch.of(some)
             none = np.zeros(len(batch.row), np.int64)

@@ -51,6 +51,8 @@ LAYERS = ("signal", "san")
 _MAX_NAMES = 12
 # Who looks at a part of a record often looks beside it next.
 _N_REMEMBERED, _MAX_REMEMBERED = 4, 1 << 20
+# Below this many samples, threads take longer to begin than they spare.
+_WORTH_A_THREAD = 1 << 16
 
 
 _Kept = TypeVar("_Kept")
@@ -176,7 +178,8 @@ class SanFile(RecordFile):
             self._open()
             # Prepared here: streams take one reader at a time.
             decoders = (self._near(i, stop, channels) for i in touched)
-            jobs = max(min(self._jobs, len(touched)), 1)
+            small = len(touched) * self._chunk_samples < _WORTH_A_THREAD
+            jobs = 1 if small else max(min(self._jobs, len(touched)), 1)
             spans = self._parts(start, stop, map_in_order(_call, decoders, jobs))
         return join(self._empty(), list(spans))
 

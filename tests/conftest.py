@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +29,24 @@ def simulated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def minute_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated minute, long enough for a SAN layer to pay; not to be written to."""
     return _write_simulated(tmp_path_factory.mktemp("minute"), 60.0)
+
+
+_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium: the system's, or the one that playwright has installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
+    with playwright.sync_playwright() as running:
+        found = found or running.chromium.executable_path
+        if not Path(found).exists():
+            pytest.skip("no Chromium: apt-get install chromium-headless-shell")
+        # As root, in a container, there is no sandbox to be had.
+        opened = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -42,7 +42,7 @@ def _completed(words: str, folder: Path) -> list[tuple[str, str]]:
 def test_verbs_options_choices_and_files_are_completed(tmp_path: Path) -> None:
     assert _completed("sancodec de", tmp_path) == [("plain", "decode"), ("plain", "demo")]
     assert ("plain", "--salvage") in _completed("sancodec decode --sal", tmp_path)
-    assert _completed("sancodec encode --level f", tmp_path) == [("plain", "fast")]
+    assert _completed("sancodec completion f", tmp_path) == [("plain", "fish")]
     assert _completed("sancodec inspect 10", tmp_path) == [("file", "10")]
     assert _completed("sancodec decode 100.san -o re", tmp_path)[0][0] in {"file", "dir"}
 

@@ -202,6 +202,9 @@ def test_lossy_golden_files_hold_what_they_stand_for() -> None:
     assert "derived" in follows.structure
     reached = [signal.prdn or 0.0 for signal in follows.signals[:4]]
     assert max(reached) > 3.0 >= np.mean(reached)
+    for name in ("primed", "primed_lossy"):
+        report, _ = inspect_file(golden(name))
+        assert report.primer == "ecg-12"
     san_only, _ = inspect_file(golden("san_only"))
     assert san_only.n_activations > 50
     assert san_only.layers["residual"] < 40

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import tracemalloc
 from collections.abc import Iterable
@@ -10,6 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from make_golden import FOLDER
 from vector_cases import GOOD
 from vector_cases.parts import MAGIC, Draft, counted, section, varint
@@ -20,12 +24,18 @@ from sancodec.errors import ConfigError, CorruptError, ModelError, OutputError, 
 from sancodec.formats.damaged_pack import DamagedPack
 from sancodec.formats.pack import PackReader
 from sancodec.formats.pack_group import decode_group
-from sancodec.formats.pack_parts import MARK, SHARED_KERNELS, SHARED_MODEL
+from sancodec.formats.pack_parts import (
+    MARK,
+    SHARED_KERNELS,
+    SHARED_MODEL,
+    SHARED_PRIMER,
+    payload_of,
+)
 from sancodec.formats.pack_writing import PackWriter
 from sancodec.formats.squeezed import squeeze, unsqueeze
 from sancodec.formats.wire import ByteReader
 from sancodec.pack import PackFile, open_pack, select
-from sancodec.packing import find_members, pack_files
+from sancodec.packing import find_members, pack_files, shared_model
 from sancodec.unpacking import compare_checksums, unpack_files, verify_members
 
 GOLDEN = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.san"))}
@@ -209,6 +219,7 @@ def test_a_model_travels_in_the_pack(monkeypatch: pytest.MonkeyPatch) -> None:
     bank, _ = models.load("ecg")
     target = io.BytesIO()
     writer = PackWriter(target)
+    assert shared_model(Path("ecg")) == (SHARED_MODEL, bank.canonical())
     assert writer.add_shared(SHARED_MODEL, bank.canonical()) == 0
     assert writer.add_shared(SHARED_MODEL, bank.canonical()) == 0
     assert writer.add_shared(77, b"of a kind to come") == 1
@@ -222,12 +233,39 @@ def test_a_model_travels_in_the_pack(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_pack(target.getvalue()) as pack:
         assert pack.find_model(bank.digest[:16]).digest == bank.digest
         assert pack["named"].n_frames > 0
+        to_come = hashlib.sha256(b"of a kind to come").digest()
+        assert pack.find_shared(77, to_come) == b"of a kind to come"
+        assert pack.find_shared(SHARED_MODEL, to_come) is None
         with pytest.raises(ModelError, match="not shipped"):
             pack.find_model("00" * 8)
     with pytest.raises(ModelError):
         bank.from_canonical(bank.canonical()[:-1])
     with pytest.raises(ModelError):
         bank.from_canonical(b"")
+
+
+def test_a_primer_travels_in_the_pack(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(models.__file__).parent / "ecg-12.primer"
+    primer = models.load_primer(path)
+    kind, content = shared_model(path)
+    assert (kind, content) == (SHARED_PRIMER, path.read_bytes())
+    target = io.BytesIO()
+    writer = PackWriter(target)
+    writer.add_shared(kind, content)
+    writer.add("near", io.BytesIO(GOLDEN["near"]))
+    writer.finish()
+    assert len(target.getvalue()) < 1.01 * len(content) + len(GOLDEN["near"])
+
+    def nothing(digest: str) -> None:
+        raise ModelError(f"{digest} is not shipped")
+
+    monkeypatch.setattr(models, "find_primer", nothing)
+    with open_pack(target.getvalue()) as pack:
+        found = pack.find_primer(primer.digest[:8])
+        assert (found.digest, found.words) == (primer.digest, primer.words)
+        assert pack.find_primer(primer.digest[:8]) is found
+        with pytest.raises(ModelError, match="not shipped"):
+            pack.find_primer("00" * 4)
 
 
 @pytest.mark.parametrize(
@@ -302,6 +340,23 @@ def test_hostile_groups_are_refused_without_memory(fields: dict[str, bytes]) -> 
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
     finally:
         tracemalloc.stop()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_group_is_read_or_refused(data: st.DataObject) -> None:
+    reader = PackReader(io.BytesIO(packed(SMALL.items())))
+    entry = reader.groups[0]
+    stored = reader.read(entry.offset, entry.n_bytes)[len(MARK) :]
+    raw = bytearray(unsqueeze(ByteReader(payload_of(stored, 7, "group")), 1 << 20, "group"))
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(raw) - 1))
+        raw[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=9))
+    with contextlib.suppress(CorruptError):
+        for member in decode_group(squeeze(bytes(raw)), entry.offset, 0, "pack"):
+            assert 0 <= member.offset <= entry.offset - member.n_body
+            with contextlib.suppress(CorruptError):
+                compare_checksums(reader.open(member), member.name)
 
 
 def test_bodies_do_not_begin_before_the_pack() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,24 +17,7 @@ from sancodec.files import encode_file
 from sancodec.pages.record import record_page
 from sancodec.record_file import RecordFile
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 PX_PER_MM = 96 / 25.4
-_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium: the system's, or the one that playwright has installed."""
-    found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
-    with playwright.sync_playwright() as running:
-        found = found or running.chromium.executable_path
-        if not Path(found).exists():
-            pytest.skip("no Chromium: apt-get install chromium-headless-shell")
-        # As root, in a container, there is no sandbox to be had.
-        opened = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,8 @@ def lead_start(seed: int, n_regressors: int, largest: int) -> LeadStart:
     products, loud = (
         np.triu(generator.integers(-largest, largest + 1, (size, size))) for size in sizes
     )
+    for matrix in (products, loud):
+        np.fill_diagonal(matrix, np.abs(matrix.diagonal()))
     return LeadStart(products, loud, int(generator.integers(0, 1 << 20)))
 
 
@@ -154,9 +156,10 @@ def test_contexts_that_are_not_there_are_refused(wrong: dict[str, Any]) -> None:
         assert entry(encode_transform_start(start), TRANSFORM).transform
 
 
-def test_products_beyond_their_bounds_are_refused() -> None:
+@pytest.mark.parametrize("wrong", [LARGEST + 1, -1])
+def test_products_beyond_their_bounds_are_refused(wrong: int) -> None:
     start = lead_start(1, 2, 9)
-    start.products[1, 1] = LARGEST + 1
+    start.products[1, 1] = wrong
     with pytest.raises(CorruptError, match="products"):
         assert entry(encode_wide_start(((start,),)), WIDE).wide
 

@@ -73,6 +73,18 @@ def test_many_small_placements_take_few_runs(session: Watched) -> None:
     for found, case in zip(placed, cases, strict=True):
         np.testing.assert_array_equal(found, place_in_numpy(case))
     assert list(session.place_all([])) == []
+    nothing = np.zeros(0, np.int64)
+    empty = placement(
+        n_records=0,
+        row=nothing,
+        position=nothing,
+        record=nothing,
+        amplitude=np.zeros(0, np.int32),
+    )
+    for several in ([empty, empty], [empty, cases[5], empty]):
+        assert [found.shape[0] for found in session.place_all(several)] == [
+            own.n_records for own in several
+        ]
 
 
 def renewed(name: str) -> io.BytesIO:

@@ -221,7 +221,7 @@ function drawTrace() {
       pen.stroke();
       pen.globalAlpha = 1;
     }
-    pen.strokeStyle = "#16181d"; pen.lineWidth = 1.15; pen.lineJoin = "round";
+    pen.strokeStyle = "#16181d"; pen.lineWidth = view.speed < 8 ? 0.8 : 1.15; pen.lineJoin = "round";
     polyline(pen, channel, y);
     pen.restore();
     label(pen, channel, top, centre, pxPerSecond, pxPerUnit);
@@ -324,13 +324,17 @@ function drawRate(pen, wide, top, tall) {
   const y = (rate) => top + (tall - 3) * (1 - (Math.min(largest, Math.max(least, rate)) - least) / (largest - least));
   for (const rate of [60, 120]) {
     pen.beginPath(); pen.moveTo(0, y(rate)); pen.lineTo(wide, y(rate)); pen.stroke();
-    pen.fillText(`${rate}/min`, wide - 3, y(rate));
   }
   pen.textAlign = "left";
   pen.fillStyle = "#c2185b";
   for (let i = 1; i < beats.seconds.length; i++) {
     const apart = beats.seconds[i] - beats.seconds[i - 1];
     if (apart > 0) pen.fillRect(beats.seconds[i] / record.seconds * wide - 0.7, y(60 / apart) - 0.7, 1.4, 1.4);
+  }
+  for (const rate of [60, 120]) {
+    const text = `${rate}/min`, long = pen.measureText(text).width + 6;
+    pen.fillStyle = "rgba(255,255,255,.8)"; pen.fillRect(wide - long, y(rate) - 6, long, 12);
+    pen.fillStyle = "#5c6570"; pen.fillText(text, wide - long + 3, y(rate));
   }
 }
 

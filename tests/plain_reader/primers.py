@@ -91,6 +91,7 @@ def _read_matrix(fields: Fields, n: int) -> Matrix:
             before = rows[i - 1, j - 1] if i else 0.0
             rows[i, j] = before + next(numbers)
             check(abs(rows[i, j]) <= 2**30, "an element beyond its bounds")
+        check(rows[i, i] >= 0, "a square below 0")
     return rows
 
 

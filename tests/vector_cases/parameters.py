@@ -40,6 +40,15 @@ _COEFFICIENT = Script().signed(0, 1).words()
 
 CASES: Cases = {
     "layout-1-announced": ("layout 1 where another one is announced", _of(b"\0\1" + LAYOUT_1)),
+    "primer-of-no-bytes": ("layout 6 without a primer", _of(b"\0\6" + counted(b"") + LAYOUT_1)),
+    "primer-entry-beyond": (
+        "an entry that the primer does not have",
+        _of(b"\0\6" + counted(bytes.fromhex("35323f6e") + b"\x63") + LAYOUT_1),
+    ),
+    "primer-and-a-byte": (
+        "a byte follows the entries of a primer",
+        _of(b"\0\6" + counted(bytes.fromhex("35323f6e") + b"\0\0") + LAYOUT_1),
+    ),
     "parameters-of-no-bytes": ("no codec parameters", _of(b"")),
     "groups-too-many": ("two groups, of channels that are one", _of(b"\2\0\0")),
     "groups-hostile": ("2^40 groups", _of(varint(1 << 40) + b"\0")),

@@ -9,6 +9,8 @@ from .parts import RAW_RAMP, Cases, Draft, counted, raw_chunk, varint
 from .restoration import SIGNALS, dat, entry, listed
 
 PLAIN = Draft()
+# The begin of the digest of models/ecg-12.primer.
+PRIMER = bytes.fromhex("35323f6e")
 
 
 def _restored(restoration: bytes) -> bytes:
@@ -32,6 +34,10 @@ CASES: Cases = {
     "layout-4-in-4": (
         "layout 4 of codec parameters within itself",
         replace(PLAIN, parameters=(b"\0\4" + counted(b"\0\0")) * 2 + b"\1\0").build(),
+    ),
+    "layout-6-in-6": (
+        "layout 6 of codec parameters within itself",
+        replace(PLAIN, parameters=(b"\0\6" + counted(PRIMER + b"\0")) * 2 + b"\1\0").build(),
     ),
     "mode-99": ("a residual in mode 99", replace(PLAIN, chunks=(raw_chunk(RAW_RAMP, 99),)).build()),
     "mode-255": ("a residual in mode 255", replace(PLAIN, chunks=(raw_chunk(b"", 255),)).build()),
