@@ -105,7 +105,8 @@ def main(n_records: int, workers: str, level: str, seed: int, peers: bool) -> No
         settings = EncodeSettings(config=CodecConfig(level=level), provider="cpu")
         runs = list(_runs(Path(place), source, settings, [int(n) for n in workers.split(",")]))
         _print_runs(runs, n_bytes, n_records)
-        written = sum(path.stat().st_size for path in Path(place, "encoded1").rglob("*.san"))
+        encoded = Path(place, f"encoded{runs[0].n_workers}")
+        written = sum(path.stat().st_size for path in encoded.rglob("*.san"))
         rows = [(f"sancodec --level {level}, verified", runs[0].cpu_seconds, written)]
         _print_peers(rows + (list(_peer_rows(source)) if peers else []), n_bytes)
 
