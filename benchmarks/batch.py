@@ -105,8 +105,9 @@ def main(n_records: int, workers: str, level: str, seed: int, peers: bool) -> No
         settings = EncodeSettings(config=CodecConfig(level=level), provider="cpu")
         runs = list(_runs(Path(place), source, settings, [int(n) for n in workers.split(",")]))
         _print_runs(runs, n_bytes, n_records)
-        written = sum(path.stat().st_size for path in Path(place, "encoded1").rglob("*.san"))
-        rows = [(f"sancodec --level {level}, verified", runs[0].seconds, written)]
+        encoded = Path(place, f"encoded{runs[0].n_workers}")
+        written = sum(path.stat().st_size for path in encoded.rglob("*.san"))
+        rows = [(f"sancodec --level {level}, verified", runs[0].cpu_seconds, written)]
         _print_peers(rows + (list(_peer_rows(source)) if peers else []), n_bytes)
 
 
@@ -173,14 +174,14 @@ def _print_runs(runs: list[Run], n_bytes: int, n_records: int) -> None:
 
 
 def _peer_rows(source: Path) -> Iterator[tuple[str, float, int]]:
-    """Encode all records on one thread, each to a file of its own."""
+    """Encode all records on one thread, each to a file of its own; give names, seconds, bytes."""
     peers = {peer.name: peer for peer in all_peers()}
     asked = {"flac -8, samples alone": "flac -8", "zstd -19, signal files": "zstd -19 of .dat"}
     works = list(_workloads(source))
     for name, peer in asked.items():
-        started = time.perf_counter()
+        started = time.process_time()
         size = sum(len(peers[peer].encode(work)) for work in works)
-        yield name, time.perf_counter() - started, size
+        yield name, time.process_time() - started, size
 
 
 def _workloads(source: Path) -> Iterator[Workload]:
@@ -196,7 +197,7 @@ def _workloads(source: Path) -> Iterator[Workload]:
 
 
 def _print_peers(rows: list[tuple[str, float, int]], n_bytes: int) -> None:
-    print("\n| one thread | MB/s of signal files | bytes | CR of the signal files |")
+    print("\n| one thread | MB of signal files a CPU second | bytes | CR of the signal files |")
     print("|---|---:|---:|---:|")
     for name, seconds, size in rows:
         print(f"| {name} | {n_bytes / seconds / 1e6:.2f} | {size:,} | {n_bytes / size:.3f} |")

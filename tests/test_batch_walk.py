@@ -83,6 +83,7 @@ def test_a_record_without_its_signal_file_is_told(tmp_path: Path) -> None:
         ({"include": ("group0/*",)}, ({"r00", "r02"}, ("group0/notes.txt",))),
         ({"include": ("r01*",)}, ({"r01"}, ())),
         ({"exclude": ("*/deep/*",)}, (set(), ("RECORDS", "group0/notes.txt"))),
+        ({"exclude": ("*/group0/*",)}, ({"r01"}, ("RECORDS",))),
         ({"exclude": ("*.dat", "notes.*")}, ({"r00", "r01", "r02"}, ("RECORDS",))),
         ({"include": ("*.hea",), "exclude": ("r00.hea",)}, ({"r01", "r02"}, ())),
     ],

@@ -105,8 +105,9 @@ class Choice:
 
 
 def _fits(name: str, patterns: Sequence[str]) -> bool:
-    last = PurePosixPath(name).name
-    return any(fnmatch.fnmatchcase(own, pattern) for pattern in patterns for own in (name, last))
+    # With a / before it, too: what fits in every folder fits in the topmost one.
+    forms = (name, f"/{name}", PurePosixPath(name).name)
+    return any(fnmatch.fnmatchcase(own, pattern) for pattern in patterns for own in forms)
 
 
 def find_records(tree: Tree, choice: Choice, *, with_annotations: bool = False) -> Archive:
