@@ -21,9 +21,10 @@ from sancodec.san.whitening import Whitener
 from sancodec.signal_types import UNKNOWN, clock_of, identify
 
 # In seconds of an ECG: of slower signals as much more, of faster ones as much less.
-_FIT_SECONDS = 360.0
+_FIT_SECONDS, _N_FIT_SPANS = 360.0, 24
+# With loss, where rare beats have principal kernels, few long spans came to fewer bytes.
+_LOSSY_FIT_SECONDS, _N_LOSSY_FIT_SPANS = 180.0, 4
 _MIN_FIT_SECONDS = 60.0
-_N_FIT_SPANS = 24
 _MAX_FIT_SAMPLES = 1 << 22
 # Beats are alike, and so are the parts of a record of them; of other signals more has to be seen,
 # and what was seen says less of the rest.
@@ -63,8 +64,8 @@ class LayerChoice:
         self._named = _kind_of_model(config.model) if config.model not in {"auto", "none"} else ""
         self._forced = config.kernels != "auto" or config.model != "auto"
         # What is asked for is not put to the test, and fast and lossy files tell no changes.
-        lossless = isinstance(config.fidelity, Lossless)
-        self._tells_changes = lossless and config.level != "fast" and not self._forced
+        self._lossless = isinstance(config.fidelity, Lossless)
+        self._tells_changes = self._lossless and config.level != "fast" and not self._forced
         self._groups = groups_of(source.channels, source.fs)
         # By kind and channels: the same signals may stand in several partitions.
         self._fits: dict[tuple[str, tuple[int, ...]], LayerSearch | None] = {}
@@ -153,7 +154,10 @@ class LayerChoice:
     def _spans(self, group: Group, kind: str, leads: list[int]) -> Iterator[NDArray[np.int32]]:
         """Give the samples to fit on: the whole record, or spans spread over it."""
         n_frames = self._source.n_frames
-        seconds = _FIT_SECONDS * (clock_of(kind, group.fs) / group.fs)
+        seconds, n_spans = _FIT_SECONDS, _N_FIT_SPANS
+        if not self._lossless:
+            seconds, n_spans = _LOSSY_FIT_SECONDS, _N_LOSSY_FIT_SPANS
+        seconds *= clock_of(kind, group.fs) / group.fs
         n_wanted = int(min(seconds * self._source.fs, float(n_frames)))
         if kind not in _BEATING:
             n_wanted = max(n_wanted, _MIN_FIT_SAMPLES // group.samples_per_frame)
@@ -161,9 +165,9 @@ class LayerChoice:
         if n_frames <= n_wanted:
             yield leads_of(self._source.read(0, n_frames), group)[leads]
             return
-        size = n_wanted // _N_FIT_SPANS
-        for i in range(_N_FIT_SPANS):
-            start = (n_frames - size) * i // (_N_FIT_SPANS - 1)
+        size = n_wanted // n_spans
+        for i in range(n_spans):
+            start = (n_frames - size) * i // (n_spans - 1)
             yield leads_of(self._source.read(start, start + size), group)[leads]
 
     def _try_layers(self, trial: Trial, part: Part) -> str:
