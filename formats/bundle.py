@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -36,6 +36,7 @@ from sancodec.formats.sections import (
     decode_footer,
     encode_footer,
     encode_section,
+    find_all,
 )
 from sancodec.formats.wire import ByteReader, ByteWriter
 from sancodec.recording import Channel
@@ -47,7 +48,6 @@ MAX_SEGMENTS = 1 << 16
 MAX_PLACES = 1 << 20
 MAX_TABLE_BYTES = 1 << 22
 _MAX_FILE = 1 << 62
-_PIECE = 1 << 16
 _START = MAGIC + bytes([VERSION])
 
 
@@ -243,24 +243,14 @@ def find_members(source: BinaryIO) -> list[Window]:
 
     What begins as a member does and is none gives an error when it is opened.
     """
-    starts = list(_find_starts(source))
-    stops = [*starts[1:], source.seek(0, io.SEEK_END)]
+    n_bytes = source.seek(0, io.SEEK_END)
+
+    def read(offset: int, n_wanted: int) -> bytes:
+        return Window(source, offset, n_wanted).read()
+
+    starts = list(find_all(read, MAGIC, len(_START), n_bytes))
+    stops = [*starts[1:], n_bytes]
     return [Window(source, start, stop - start) for start, stop in zip(starts, stops, strict=True)]
-
-
-def _find_starts(source: BinaryIO) -> Iterator[int]:
-    offset = len(_START)
-    while True:
-        source.seek(offset)
-        piece = source.read(_PIECE)
-        place = piece.find(MAGIC)
-        while place >= 0:
-            yield offset + place
-            place = piece.find(MAGIC, place + 1)
-        if len(piece) < _PIECE:
-            return
-        # A magic may lie across the border of two pieces.
-        offset += _PIECE - len(MAGIC) + 1
 
 
 def find_max_segments(n_channels: int) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sancodec.errors import CorruptError
 from sancodec.formats.pack import PackReader
 from sancodec.formats.pack_group import MAX_SHARED, decode_group
@@ -18,10 +16,8 @@ from sancodec.formats.pack_parts import (
     entry_of,
     payload_of,
 )
-from sancodec.formats.sections import CRC_BYTES, MAX_HEAD_BYTES
+from sancodec.formats.sections import CRC_BYTES, MAX_HEAD_BYTES, find_all
 from sancodec.formats.wire import ByteReader
-
-_PIECE = 1 << 20
 
 
 class DamagedPack(PackReader):
@@ -53,7 +49,7 @@ class DamagedPack(PackReader):
         """Take for the index what stands behind marks, where it is whole."""
         shared: dict[int, SharedEntry] = {}
         groups: list[GroupEntry] = []
-        for offset in self._marks():
+        for offset in find_all(self.read, MARK, len(PACK_START), self.n_bytes):
             try:
                 self._enter(offset, shared, groups)
             except CorruptError:
@@ -74,17 +70,6 @@ class DamagedPack(PackReader):
         else:
             members = decode_group(payload, offset, MAX_SHARED, where)
             groups.append(GroupEntry.of(members, offset, n_bytes))
-
-    def _marks(self) -> Iterator[int]:
-        offset = len(PACK_START)
-        while offset < self.n_bytes:
-            piece = self.read(offset, min(_PIECE, self.n_bytes - offset))
-            place = piece.find(MARK)
-            while place >= 0:
-                yield offset + place
-                place = piece.find(MARK, place + 1)
-            # A mark may stand where two pieces meet.
-            offset += max(len(piece) - len(MARK) + 1, 1)
 
     def _say_part(self, offset: int) -> tuple[int, int]:
         """Give the type of the section behind a mark, and its bytes with the mark."""

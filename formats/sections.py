@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from sancodec.formats.wire import ByteReader, ByteWriter
@@ -26,6 +27,7 @@ SECTION_INDEX = 4
 CRC_BYTES = 4
 _ALL_ONES = (1 << 32) - 1
 _POLYNOMIAL = 0xEDB88320
+_PIECE = 1 << 20
 MAX_HEAD_BYTES = 11
 """Of a section: its type and its length."""
 MAX_FOOTER_BYTES = 10 + len(END_MAGIC)
@@ -89,6 +91,30 @@ def place_in(section: bytes, checksum: int) -> int:
         top = register >> 31
         register = ((register ^ (_POLYNOMIAL * top)) << 1 & _ALL_ONES) | top
     return register ^ zlib.crc32(section) ^ _ALL_ONES
+
+
+def find_all(
+    read: Callable[[int, int], bytes], pattern: bytes, begin: int, stop: int
+) -> Iterator[int]:
+    """Give the offsets of all occurrences of some bytes, in a file that is read piece by piece.
+
+    Parameters
+    ----------
+    read : callable
+        Gives bytes of the file: offset, number.
+    pattern : bytes
+    begin, stop : int
+        Between these offsets it is looked for.
+    """
+    offset = begin
+    while offset + len(pattern) <= stop:
+        piece = read(offset, min(_PIECE, stop - offset))
+        place = piece.find(pattern)
+        while place >= 0:
+            yield offset + place
+            place = piece.find(pattern, place + 1)
+        # It may stand where two pieces meet.
+        offset += len(piece) - len(pattern) + 1
 
 
 def encode_footer(n_section: int) -> bytes:
