@@ -8,8 +8,10 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -19,10 +21,49 @@ from sancodec.san.kernels import KernelBank
 
 _FOLDER = Path(__file__).resolve().parent
 _N_REMEMBERED = 16
+_SAID_DIGITS = 12
 _NOT_MODELS = {"placement", "transform"}
 PRIMERS = _FOLDER / "primers.json"
 _MAX_PRIMER_BYTES = 1 << 24
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class _Digested(Protocol):
+    @property
+    def digest(self) -> str: ...
+
+
+_Found = TypeVar("_Found", bound=_Digested)
+
+
+def find_named(find: Callable[[str], _Found], digest: str, what: str, name: str) -> _Found:
+    """Give the model or primer that a file names.
+
+    Parameters
+    ----------
+    find : callable
+        Gives one for a digest, be it the right one or not.
+    digest : str
+        The begin of its digest, in hexadecimal.
+    what, name : str
+        ``"model"`` or ``"primer"``, and the file's name, for messages.
+
+    Raises
+    ------
+    ModelError
+        It is not there, or another one was given.
+    """
+    try:
+        found = find(digest)
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from error
+    if not found.digest.startswith(digest):
+        said = digest[:_SAID_DIGITS]
+        raise ModelError(
+            f"{name}: was written with {what} {said}, the {what} given is "
+            f"{found.digest[: len(said)]}; give the one with that digest"
+        )
+    return found
 
 
 def list_models() -> tuple[str, ...]:

@@ -340,16 +340,7 @@ def _bank_of(
         return decode_kernels(embedded, fs, name)
     if not model_digest:
         raise CorruptError(f"{name}: a SAN layer, but neither kernels nor the digest of a model")
-    digest = model_digest.hex()
-    try:
-        model = find_model(digest)
-    except ModelError as error:
-        raise ModelError(f"{name}: {error}") from error
-    if not model.digest.startswith(digest):
-        raise ModelError(
-            f"{name}: was written with model {digest[:12]}, the model given is "
-            f"{model.digest[:12]}; give the one with that digest"
-        )
+    model = models.find_named(find_model, model_digest.hex(), "model", name)
     try:
         return resample(model, fs)
     except ModelError as error:

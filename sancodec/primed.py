@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from sancodec import models
-from sancodec.errors import ModelError
 from sancodec.formats.primers import (
     DIGEST_BYTES,
     MAX_ENTRIES,
@@ -53,15 +52,7 @@ def with_primers(
     digest = bytes(reader.take(DIGEST_BYTES, "digest")).hex()
     numbers = [reader.varint("entry", MAX_ENTRIES) for _ in groups]
     reader.expect_end("primer")
-    try:
-        primer = find_primer(digest)
-    except ModelError as error:
-        raise ModelError(f"{name}: {error}") from error
-    if not primer.digest.startswith(digest):
-        raise ModelError(
-            f"{name}: was written with primer {digest}, the one given is "
-            f"{primer.digest[: len(digest)]}; give the one with that digest"
-        )
+    primer = models.find_named(find_primer, digest, "primer", name)
     if max(numbers) > len(primer.entries):
         raise reader.corrupt("entry", f"{max(numbers)}, the primer has {len(primer.entries)}")
     chosen = [
