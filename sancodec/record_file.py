@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,10 @@ from sancodec.report import Report
 from sancodec.signal_view import Sliceable
 
 TIMES = ("seconds", "datetime")
+
+_Number = TypeVar("_Number", np.int32, np.float64)
+Signals = tuple[NDArray[_Number], ...]
+"""Samples of each channel."""
 
 
 class RecordFile(Sliceable):
@@ -181,8 +185,13 @@ class RecordFile(Sliceable):
         spans = self.hashed(self.spans())
         return read_header(self.originals, spans, self.record_name, self.name)
 
-    def _excerpt(self, start: int, stop: int) -> Excerpt:
+    def _both(self, start: int, stop: int) -> tuple[Signals[np.int32] | None, Signals[np.float64]]:
+        """Give frames in ADC units, None where channels have no common ones, and in physical."""
         digital = self.read(start, stop).signals
+        return digital, self._in_units(digital)
+
+    def _excerpt(self, start: int, stop: int) -> Excerpt:
+        digital, physical = self._both(start, stop)
         return Excerpt(
             name=self.record_name,
             fs=self.fs,
@@ -190,7 +199,7 @@ class RecordFile(Sliceable):
             start=start,
             n_frames=stop - start,
             digital=digital,
-            physical=self._in_units(digital),
+            physical=physical,
         )
 
     def _in_units(self, signals: Sequence[NDArray[np.int32]]) -> tuple[NDArray[np.float64], ...]:

@@ -15,9 +15,8 @@ from sancodec.formats.bundle import BundleReader, Segment, SegmentTable, is_bund
 from sancodec.formats.originals import Originals, RecordShape
 from sancodec.formats.primers import Primer
 from sancodec.formats.restoration import describe
-from sancodec.formats.wfdb_objects import Excerpt
 from sancodec.inspection import inspect_bundle
-from sancodec.record_file import RecordFile, in_units, is_missing, missing_values
+from sancodec.record_file import RecordFile, Signals, in_units, is_missing, missing_values
 from sancodec.recording import NO_SAMPLE, Channel, Recording, lacking
 from sancodec.report import Report
 from sancodec.san.kernels import KernelBank
@@ -225,16 +224,8 @@ class SegmentedFile(RecordFile):
                 done += span.n_frames
         return signals
 
-    def _excerpt(self, start: int, stop: int) -> Excerpt:
-        return Excerpt(
-            name=self.record_name,
-            fs=self.fs,
-            channels=self.channels,
-            start=start,
-            n_frames=stop - start,
-            digital=None,
-            physical=self.physical(start, stop),
-        )
+    def _both(self, start: int, stop: int) -> tuple[None, Signals[np.float64]]:
+        return None, self.physical(start, stop)
 
     def hashed(self, spans: Iterable[Recording]) -> Iterator[Recording]:
         """Pass spans on: each segment that is read as a whole has been compared with its hash."""
