@@ -56,12 +56,12 @@ class ArrayForm:
     @property
     def n_records(self) -> int:
         """Number of records, each of ``n_leads`` leads."""
-        return math.prod(self._others[:-1])
+        return math.prod(self.others[:-1])
 
     @property
     def n_leads(self) -> int:
         """Number of leads of each record, words counted."""
-        return self.n_words * (self._others[-1] if self._others else 1)
+        return self.n_words * (self.others[-1] if self.others else 1)
 
     @property
     def parts(self) -> list[int]:
@@ -75,7 +75,8 @@ class ArrayForm:
         return self.n_records * len(self.parts) if self.n_samples else 0
 
     @property
-    def _others(self) -> tuple[int, ...]:
+    def others(self) -> tuple[int, ...]:
+        """Sizes of the axes of records, and last that of leads."""
         return self.shape[: self.time_axis] + self.shape[self.time_axis + 1 :]
 
 

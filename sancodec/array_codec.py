@@ -181,8 +181,7 @@ def _from_records(parts: list[NDArray[np.int32]], form: ArrayForm) -> NDArray[An
     if not parts:
         return np.zeros(form.shape, form.dtype, order="F" if form.fortran else "C")
     leads = np.concatenate(parts)
-    sizes = form.shape or (1,)
-    others = sizes[: form.time_axis] + sizes[form.time_axis + 1 :]
+    others = form.others
     if form.in_words:
         words = np.moveaxis(leads.reshape(*others, form.n_words, form.n_samples), -2, -1)
         kind = form.dtype.newbyteorder("<")
